@@ -1,0 +1,247 @@
+/**
+ * The block-conversion API of the 2011 series, in today's words, and what surrounds it. A driver *translates*: it
+ * says where guest bytes lie and who owns each byte of the file; guest-io.ts reads and writes guest bytes for every
+ * format from those translations.
+ *
+ * What holds for every driver (test/drivers/contract.ts checks each sentence):
+ *  1. `mappings` tiles [from, to) of the disk with maximal runs, in guest order.
+ *  2. `getMapping(g)` starts at g, is never empty, never reaches past the disk's end, and agrees with `mappings`.
+ *  3. `regions()` tiles the file exactly: every byte has one owner, or is free, or leaked.
+ *  4. Opening reads bounded tables only; nothing is allocated that the file's length does not justify.
+ *  5. Reading never writes: only a ConversionTarget writes, and only through the device it was given.
+ */
+import type { EntryLayout } from '../bytes/bits.ts';
+import type { Extent, ExtentColumns } from '../bytes/extents.ts';
+import type { Ranges } from '../bytes/ranges.ts';
+import type { Row, Struct } from '../bytes/struct.ts';
+import type { Device } from '../device/device.ts';
+import type { Reason } from '../errors.ts';
+import type { CheckReport } from './finding.ts';
+
+/** How far a long piece of work has come. */
+export interface Progress {
+  /** What is being done: 'l2 tables', 'refcounts'. */
+  readonly what: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+/**
+ * What a source may hold that a target may be unable to represent. A source states each it has as a Feature; a
+ * target's driver lists those it `represents`; the rest refuse the conversion (FORMATS: preconditions).
+ */
+export type FeatureCode =
+  | 'dirty'
+  | 'corrupt'
+  | 'snapshots'
+  | 'vm-state'
+  | 'bitmaps'
+  | 'encryption'
+  | 'compressed'
+  | 'data-file'
+  | 'backing-file'
+  | 'backing-format'
+  | 'zero-over-backing'
+  | 'shared-clusters'
+  | 'unknown-features'
+  | 'unknown-extensions'
+  | 'invalid-entries';
+
+/** One feature the image has, in words, with what would remove it. `lift` names a command where there is one. */
+export interface Feature extends Reason {
+  readonly code: FeatureCode;
+}
+
+export interface BackingReference {
+  /** The name as stored in the image; never opened but through OpenContext. */
+  readonly file: string;
+  /** The format recorded beside it, if any. Never guessed. */
+  readonly format?: string;
+}
+
+/** bdrv_get_conversion_options: everything a target has to know of the source. Sizes in bytes. */
+export interface ConversionOptions {
+  readonly format: string;
+  /** The guest disk's size. */
+  readonly imageSize: number;
+  /** The finest granularity at which the mapping changes: the cluster, or the subcluster. */
+  readonly clusterSize: number;
+  /** Largest power of two dividing the guest and host start of every data run (and its length, but for the last). */
+  readonly alignment: number;
+  readonly encryption: 'none' | 'aes' | 'luks';
+  readonly backing?: BackingReference;
+  /** Where the backing name stands in the file: it can stay there when the target addresses it by offset. */
+  readonly backingNameOffset?: number;
+  readonly features: readonly Feature[];
+  /** Format-specific settings for people: refcount_bits, compat, table_size. */
+  readonly settings: Readonly<Record<string, string | number | boolean>>;
+}
+
+export type Role =
+  | 'header'
+  | 'l1'
+  | 'l2'
+  | 'refcount-table'
+  | 'refcount-block'
+  | 'data'
+  | 'compressed'
+  | 'zero-allocated'
+  | 'snapshot-table'
+  | 'snapshot-l1'
+  | 'snapshot-l2'
+  | 'snapshot-data'
+  | 'vm-state'
+  | 'bitmap-directory'
+  | 'bitmap-table'
+  | 'bitmap-data'
+  | 'crypto-header'
+  | 'overlap'
+  | 'leaked'
+  | 'free';
+
+/** A byte range of the file and who owns it. */
+export interface Region {
+  readonly offset: number;
+  readonly length: number;
+  readonly role: Role;
+  /** Which one, where there are several: 'l2 table 3', 'snapshot s1'. */
+  readonly label?: string;
+}
+
+/** What `info` shows. Keys of `specific` are qemu-img's (`format-specific.data`). */
+export interface ImageInfo {
+  readonly format: string;
+  readonly virtualSize: number;
+  readonly clusterSize?: number;
+  readonly vmStateOffset?: number;
+  readonly dirty?: boolean;
+  readonly encrypted: boolean;
+  readonly backing?: BackingReference;
+  readonly dataFile?: { readonly file: string; readonly raw: boolean };
+  readonly snapshots: readonly SnapshotInfo[];
+  readonly specific: Readonly<Record<string, unknown>>;
+}
+
+export interface SnapshotInfo {
+  readonly id: string;
+  readonly name: string;
+  /** Bytes. */
+  readonly vmStateSize: number;
+  readonly dateSeconds: number;
+  readonly dateNanoseconds: number;
+  readonly vmClockNanoseconds: number;
+  /** Bytes; absent when the entry does not record it. */
+  readonly diskSize?: number;
+}
+
+export interface Image {
+  readonly format: string;
+  readonly device: Device;
+  /** Guest bytes. */
+  readonly size: number;
+  /** Bytes; 0 for formats without clusters. */
+  readonly clusterSize: number;
+  /** Bytes; the unit of `mappings`' columns. */
+  readonly unit: number;
+  /** The device that host offsets of data mean: the file itself, or an external data file. Undefined: not opened. */
+  readonly dataDevice: Device | undefined;
+  getConversionOptions(): ConversionOptions;
+  /** bdrv_get_mapping: the run at `guest` (bytes). Throws ImageError `past-end` at or behind the disk's end. */
+  getMapping(guest: number): Extent;
+  /** The same in batches: what map, check and convert walk. The batch is reused: consume it before the next one. */
+  mappings(from?: number, to?: number): Iterable<ExtentColumns>;
+  /** In host order, tiling [0, device.size). */
+  regions(): Iterable<Region>;
+  /** Runs of at least `minimum` bytes below the end of file that the image marks free, the first few thousand. */
+  freeRanges(minimum: number): Ranges;
+  /** All rules of the format; undefined where the format has nothing to check (raw). */
+  check?(): Generator<Progress, CheckReport>;
+  /** Decodes the compressed cluster at `extent`. Throws ImageError when the stream is short or broken. */
+  readCompressed?(extent: Extent): Uint8Array;
+  info(): ImageInfo;
+  /** The header's fields where they stand. */
+  headerRows(): readonly Row[];
+}
+
+/** Opens files named inside an image, where the user allowed it. */
+export interface OpenContext {
+  /** For messages. */
+  readonly name: string;
+  /** Answers the opened file, or undefined when the user did not ask to follow such names. */
+  openExternal?(file: string): Device | undefined;
+}
+
+/** What the user asked of the target: `-o cluster_size=64k,refcount_bits=16`. */
+export type TargetRequest = Readonly<Record<string, string>>;
+
+/** Everything needed to go on with a half-built target after undo or redo: plain data, no caches. */
+export interface TargetState {
+  readonly format: string;
+  /** What the target was opened with: the source's options and the chosen settings. */
+  readonly options: ConversionOptions;
+  readonly settings: Readonly<Record<string, number>>;
+  /** Where the next table goes: what is left of the free ranges, then the end of the file. */
+  readonly free: readonly { readonly offset: number; readonly length: number }[];
+  readonly end: number;
+  /** Offsets of structures placed so far. */
+  readonly placed: Readonly<Record<string, number>>;
+}
+
+/** What a finished target comes to. Bytes. */
+export interface TargetReport {
+  /** The file's length once the target is committed. */
+  readonly fileSize: number;
+  readonly metadataBytes: number;
+  /** Dead space of the source that the target hides from its leak check, could reuse, or only reports. */
+  readonly hiddenBytes: number;
+  readonly freeBytes: number;
+  readonly leakedBytes: number;
+  /** What the source had and the target drops, informational only. */
+  readonly notes: readonly string[];
+}
+
+/** bdrv_open_conversion_target's answer: an open target inside the source's file. Writes go to its device only. */
+export interface ConversionTarget {
+  readonly format: string;
+  /** Bytes. */
+  readonly clusterSize: number;
+  readonly state: TargetState;
+  /**
+   * bdrv_map: guest bytes are host bytes, for every data and zero run of the batch; other kinds map nothing.
+   * Throws ImageError before any change: unaligned, past the disk, past the file, into metadata, or mapped before.
+   */
+  map(extents: ExtentColumns): void;
+  /** Puts everything mapped so far onto the device. */
+  sync(): void;
+  /** The target as it stands, as an image: its mapping and regions. Call `sync` first. */
+  view(): Image;
+  /** Builds what can only be built once all is mapped (refcounts), and places the end of the file. */
+  finish(): Generator<Progress, TargetReport>;
+  /** The first 512 bytes of the file as the target wants them. Valid after `finish`. */
+  headerSector(): Uint8Array;
+  /** bdrv_copy_header: old header aside, then the new one: the moment the format changes. */
+  copyHeader(rollback: Device): void;
+}
+
+export interface ConversionDriver {
+  /** Options `-o` accepts, with what they mean, for help and completion. */
+  readonly requests: Readonly<Record<string, string>>;
+  readonly represents: ReadonlySet<FeatureCode>;
+  /** Every reason why this target cannot hold that source, and none when it can. Touches nothing. */
+  refusals(options: ConversionOptions, request: TargetRequest, fileSize: number): readonly Reason[];
+  /** Writes nothing below the end of the file but into `free`. Throws Refusal. */
+  open(device: Device, options: ConversionOptions, request: TargetRequest, free: Ranges): ConversionTarget;
+  resume(device: Device, state: TargetState): ConversionTarget;
+}
+
+export interface Driver {
+  readonly name: string;
+  /** Every declared structure, for docs, `print` and fuzzing. */
+  readonly layouts: readonly Struct[];
+  readonly entries: readonly EntryLayout[];
+  /** From the first 512 bytes (zero padded) and the file's size: a score, as QEMU's: 0 no, 1 raw, 100 certain. */
+  probe(head: Uint8Array, size: number): number;
+  /** Throws ImageError for what QEMU refuses too; what QEMU opens is opened, and `check` lists what is wrong. */
+  open(device: Device, context: OpenContext): Image;
+  readonly conversion?: ConversionDriver;
+}

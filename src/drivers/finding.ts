@@ -1,0 +1,71 @@
+/**
+ * What a driver's rules report: a finding is data, never thrown. `check` folds them into a verdict.
+ */
+import type { FaultClass, Where } from '../errors.ts';
+
+/** `corruption`: guest data is or may become wrong. `leak`: space lost, nothing else. `note`: odd, harmless. */
+export type Severity = 'corruption' | 'leak' | 'note';
+
+export interface Finding {
+  /** Stable kebab-case name of the rule. */
+  readonly code: string;
+  readonly severity: Severity;
+  readonly class: FaultClass;
+  readonly where: Where;
+  /** What is and what was expected, one sentence without the final stop. */
+  readonly what: string;
+  /** What it means for the guest's data, where that is not obvious. */
+  readonly means?: string;
+  /**
+   * How often qemu-img counts this finding in `corruptions` or `leaks`; 1 when absent, 0 for what QEMU does not notice.
+   */
+  readonly qemuCount?: number;
+}
+
+/** The outcome of one full check: findings, and the counters qemu-img prints under the same names. */
+export interface CheckReport {
+  /** In order of discovery, at most `FINDING_LIMIT` of them; the counters below are complete whatever was kept. */
+  readonly findings: readonly Finding[];
+  /** How many findings there were in all, kept or not. */
+  readonly findingCount: number;
+  /** As qemu-img counts: only what QEMU notices. */
+  readonly corruptions: number;
+  readonly leaks: number;
+  readonly checkErrors: number;
+  /** Corruption that QEMU does not notice but Platter does (docs/qemu-differences.md). */
+  readonly unnoticedByQemu: number;
+  /** Bytes; where the last used cluster ends (qcow2 only, as qemu-img). */
+  readonly imageEndOffset?: number;
+  readonly totalClusters: number;
+  readonly allocatedClusters: number;
+  readonly fragmentedClusters: number;
+  readonly compressedClusters: number;
+  /** Bytes of the file that nothing refers to and that are marked free, and that are marked used. */
+  readonly freeBytes: number;
+  readonly leakedBytes: number;
+}
+
+/** At most this many findings are kept in a report; a broken 1 TiB image can have millions. */
+export const FINDING_LIMIT = 10_000;
+
+/** Collects findings and their counters while rules run. */
+export class FindingLog {
+  readonly findings: Finding[] = [];
+  findingCount = 0;
+  corruptions = 0;
+  leaks = 0;
+  checkErrors = 0;
+  unnoticedByQemu = 0;
+
+  add(finding: Finding): void {
+    this.findingCount++;
+    if (this.findings.length < FINDING_LIMIT) this.findings.push(finding);
+    const count = finding.qemuCount ?? 1;
+    if (finding.severity === 'corruption') {
+      this.corruptions += count;
+      if (count === 0) this.unnoticedByQemu++;
+    } else if (finding.severity === 'leak') {
+      this.leaks += count;
+    }
+  }
+}
