@@ -12,19 +12,12 @@
  */
 import type { EntryLayout } from '../bytes/bits.ts';
 import type { Extent, ExtentColumns } from '../bytes/extents.ts';
+import type { Progress } from '../bytes/progress.ts';
 import type { Ranges } from '../bytes/ranges.ts';
 import type { Row, Struct } from '../bytes/struct.ts';
 import type { Device } from '../device/device.ts';
 import type { Reason } from '../errors.ts';
 import type { CheckReport } from './finding.ts';
-
-/** How far a long piece of work has come. */
-export interface Progress {
-  /** What is being done: 'l2 tables', 'refcounts'. */
-  readonly what: string;
-  readonly done: number;
-  readonly total: number;
-}
 
 /**
  * What a source may hold that a target may be unable to represent. A source states each it has as a Feature; a
