@@ -198,9 +198,9 @@ export function convert(
   qemuImg('convert', '-f', fromFormat, '-O', toFormat, ...more, from, to);
 }
 
-/** Creates an internal snapshot. */
+/** Creates an internal snapshot. (qemu-img 7.2 knows no -f here.) */
 export function snapshot(path: string, name: string): void {
-  qemuImg('snapshot', '-f', 'qcow2', '-c', name, path);
+  qemuImg('snapshot', '-c', name, path);
 }
 
 /** Adds a persistent bitmap. `granularity` as qemu-img spells sizes. */
