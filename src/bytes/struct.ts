@@ -31,6 +31,8 @@ export interface Rules {
   /** What the value is the offset of: the name of a structure. */
   readonly points?: string;
   readonly show?: 'hex' | 'decimal' | 'size';
+  /** What a breach of any of these rules counts as, where that is not what the rule itself says. */
+  readonly class?: FaultClass;
 }
 
 type FieldKind = 'u8' | 'u16' | 'u32' | 'u64' | 'flags64' | 'bytes';
@@ -298,9 +300,10 @@ export function validate(s: Struct, source: Uint8Array, base = 0): Issue[] {
     const broken = typeof value === 'number' ? brokenRule(field, value) : undefined;
     if (!broken) continue;
     const shown = fieldText(field, view, at, s.endian === 'little');
+    const fault = field.class ?? broken.class;
     issues.push({
-      code: `${name.replaceAll('_', '-')}-${broken.class}`,
-      class: broken.class,
+      code: fault === name ? `bad-${name}` : `${name.replaceAll('_', '-')}-${fault}`,
+      class: fault,
       what: `${s.name.replace('.', ' ')}: ${name} is ${shown}, ${broken.expected}`,
       where: { offset: base + at, length: field.size, path: `${s.name.split('.')[1] ?? s.name}.${name}`, spec: s.spec },
     });

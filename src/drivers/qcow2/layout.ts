@@ -17,12 +17,12 @@ export const HeaderV2 = struct(
   { spec: 'qcow2: Header', endian: 'big' },
   {
     magic: u32({ equals: MAGIC, show: 'hex', doc: '"QFI\\xfb"' }),
-    version: u32({ oneOf: [2, 3] }),
+    version: u32({ oneOf: [2, 3], class: 'version' }),
     backing_file_offset: u64({ points: 'qcow2.backing_file_name', doc: '0 when the image has no backing file' }),
     backing_file_size: u32({ max: 1023, doc: 'length of the name in bytes, no terminator' }),
     cluster_bits: u32({ min: 9, max: 21, doc: 'cluster size is 1 << cluster_bits' }),
     size: u64({ show: 'size', doc: 'virtual disk size in bytes' }),
-    crypt_method: u32({ max: 2, doc: '0 none, 1 AES, 2 LUKS' }),
+    crypt_method: u32({ max: 2, class: 'unsupported', doc: '0 none, 1 AES, 2 LUKS' }),
     l1_size: u32({ max: 4_194_304, doc: 'entries of the active L1 table' }),
     l1_table_offset: u64({ points: 'qcow2.l1_table' }),
     refcount_table_offset: u64({ points: 'qcow2.refcount_table' }),
@@ -49,7 +49,7 @@ export const HeaderV3 = struct(
 export const HeaderCompression = struct(
   'qcow2.header',
   { spec: 'qcow2: Additional fields', endian: 'big', start: 104 },
-  { compression_type: u8({ max: 1, doc: '0 zlib, 1 zstd' }), padding: bytes(7) },
+  { compression_type: u8({ max: 1, class: 'unsupported', doc: '0 zlib, 1 zstd' }), padding: bytes(7) },
 );
 
 export const Extension = struct(
@@ -82,7 +82,7 @@ export const BitmapsExtension = struct(
   { spec: 'qcow2: Bitmaps extension', endian: 'big' },
   {
     nb_bitmaps: u32({ min: 1, max: 65_535 }),
-    reserved: u32({ equals: 0 }),
+    reserved: u32({ equals: 0, class: 'reserved' }),
     bitmap_directory_size: u64({ min: 1, max: 67_107_840, doc: 'bytes' }),
     bitmap_directory_offset: u64({ points: 'qcow2.bitmap_directory_entry' }),
   },
@@ -124,10 +124,10 @@ export const BitmapDirectoryEntry = struct(
     bitmap_table_offset: u64({ points: 'qcow2.bitmap_table' }),
     bitmap_table_size: u32({ min: 1, max: 0x800_0000, doc: 'entries' }),
     flags: u32({ show: 'hex', doc: 'bit 0 in_use, bit 1 auto, bit 2 extra_data_compatible' }),
-    type: u8({ equals: 1, doc: '1 dirty tracking' }),
+    type: u8({ equals: 1, class: 'range', doc: '1 dirty tracking' }),
     granularity_bits: u8({ min: 9, max: 31 }),
     name_size: u16({ min: 1, max: 1023 }),
-    extra_data_size: u32({ equals: 0 }),
+    extra_data_size: u32({ equals: 0, class: 'unsupported' }),
   },
 );
 
