@@ -103,16 +103,31 @@ export class ClusterBitmap {
 
   /** The lowest cluster set at or after `from`, or -1. */
   nextSet(from: number): number {
-    for (const [number, page] of this.pages()) {
-      const base = number * PAGE_CLUSTERS;
-      if (base + PAGE_CLUSTERS <= from) continue;
-      for (let i = Math.max(from - base, 0); i < PAGE_CLUSTERS; i++) {
-        const word = (page[i >>> 5] as number) >>> (i & 31);
-        if (word === 0) i |= 31;
-        else return base + i + (31 - Math.clz32(word & -word));
-      }
+    const first = Math.floor(from / PAGE_CLUSTERS);
+    for (let number = first; number < this.#near.length; number++) {
+      const page = this.#near[number];
+      const at = page ? nextBit(page, number === first ? from % PAGE_CLUSTERS : 0, 0) : -1;
+      if (at >= 0) return number * PAGE_CLUSTERS + at;
+    }
+    for (const number of this.#far.size === 0 ? [] : [...this.#far.keys()].sort((a, b) => a - b)) {
+      if (number < first) continue;
+      const at = nextBit(this.#far.get(number) as Int32Array, number === first ? from % PAGE_CLUSTERS : 0, 0);
+      if (at >= 0) return number * PAGE_CLUSTERS + at;
     }
     return -1;
+  }
+
+  /** The lowest cluster at or after `from` that is not set. */
+  nextClear(from: number): number {
+    let cluster = from;
+    for (;;) {
+      const page = this.pageAt(Math.floor(cluster / PAGE_CLUSTERS));
+      if (!page) return cluster;
+      const index = cluster % PAGE_CLUSTERS;
+      const at = nextBit(page, index, -1);
+      if (at >= 0) return cluster - index + at;
+      cluster += PAGE_CLUSTERS - index;
+    }
   }
 
   /** The highest cluster that is set, or -1. */
@@ -142,6 +157,16 @@ function setBits(page: Int32Array, from: number, count: number): number {
     i += take;
   }
   return seen;
+}
+
+/** The lowest bit at or after `from` in one page that is set, or clear where `invert` is -1; -1 when there is none. */
+function nextBit(page: Int32Array, from: number, invert: 0 | -1): number {
+  for (let i = from; i < PAGE_CLUSTERS; ) {
+    const word = ((page[i >>> 5] as number) ^ invert) >>> (i & 31);
+    if (word !== 0) return i + 31 - Math.clz32(word & -word);
+    i = (i | 31) + 1;
+  }
+  return -1;
 }
 
 function countBits(page: Int32Array, from: number, to: number): number {
