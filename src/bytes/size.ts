@@ -46,8 +46,15 @@ export function sizeText(bytes: number): string {
     value /= 1024;
     unit++;
   }
-  const text = unit === 0 ? String(value) : value.toFixed(3).replace(/\.000$/, '');
+  const text = unit === 0 ? String(value) : threeDecimals(value).replace(/\.000$/, '');
   return `${text} ${UNITS[unit]}`;
+}
+
+/** As printf's %.3f, which rounds a tie to the even digit where toFixed rounds up. Only odd sixteenths are ties. */
+function threeDecimals(value: number): string {
+  if ((value * 16) % 2 !== 1) return value.toFixed(3);
+  const below = Math.floor(value * 1000);
+  return ((below + (below % 2)) / 1000).toFixed(3);
 }
 
 /** `0x1f0000`, exact for every value a double can hold. */

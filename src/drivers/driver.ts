@@ -13,7 +13,7 @@
 import type { EntryLayout } from '../bytes/bits.ts';
 import type { Extent, ExtentColumns } from '../bytes/extents.ts';
 import type { Progress } from '../bytes/progress.ts';
-import type { Ranges } from '../bytes/ranges.ts';
+import type { Range, Ranges } from '../bytes/ranges.ts';
 import type { Row, Struct } from '../bytes/struct.ts';
 import type { Device } from '../device/device.ts';
 import type { Reason } from '../errors.ts';
@@ -65,6 +65,8 @@ export interface ConversionOptions {
   readonly backing?: BackingReference;
   /** Where the backing name stands in the file: it can stay there when the target addresses it by offset. */
   readonly backingNameOffset?: number;
+  /** Bytes of the source's header area, behind the first sector, that the source does not read: `{offset, length}`. */
+  readonly headerSlack?: Range;
   readonly features: readonly Feature[];
   /** Format-specific settings for people: refcount_bits, compat, table_size. */
   readonly settings: Readonly<Record<string, string | number | boolean>>;
@@ -174,7 +176,7 @@ export interface TargetState {
   readonly options: ConversionOptions;
   readonly settings: Readonly<Record<string, number>>;
   /** Where the next table goes: what is left of the free ranges, then the end of the file. */
-  readonly free: readonly { readonly offset: number; readonly length: number }[];
+  readonly free: readonly Range[];
   readonly end: number;
   /** Offsets of structures placed so far. */
   readonly placed: Readonly<Record<string, number>>;
@@ -200,10 +202,12 @@ export interface ConversionTarget {
   readonly clusterSize: number;
   readonly state: TargetState;
   /**
-   * bdrv_map: guest bytes are host bytes, for every data and zero run of the batch; other kinds map nothing.
-   * Throws ImageError before any change: unaligned, past the disk, past the file, into metadata, or mapped before.
+   * bdrv_map: guest bytes are host bytes, for every data and zero run of the batch; unallocated runs map nothing.
+   * Throws ImageError: unaligned, past the disk, past the file, into metadata, a kind it cannot hold, or mapped before
+   * (guest range: unless `force`, which maps it anew; host range: always). After a throw the caller drops the step
+   * and resumes from the state before it.
    */
-  map(extents: ExtentColumns): void;
+  map(extents: ExtentColumns, force?: boolean): void;
   /** Puts everything mapped so far onto the device. */
   sync(): void;
   /** The target as it stands, as an image: its mapping and regions. Call `sync` first. */

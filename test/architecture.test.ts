@@ -1,0 +1,137 @@
+/**
+ * The rules of the house, read off the imports: who may import whom, which packages live where, no circles, no format
+ * named outside its driver, no BigInt outside bytes/, no file a lump.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '../src');
+
+interface Source {
+  readonly path: string;
+  readonly text: string;
+  /** Files of src this one imports, types included. */
+  readonly imports: readonly string[];
+  readonly packages: readonly string[];
+}
+
+const SOURCES: readonly Source[] = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
+  .filter((path) => /\.tsx?$/.test(path))
+  .map((path) => {
+    const text = readFileSync(join(ROOT, path), 'utf8');
+    const names = [...text.matchAll(/(?:from|import|require)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] as string);
+    const own = names.filter((name) => name.startsWith('.'));
+    return {
+      path,
+      text,
+      imports: own.map((name) => relative(ROOT, resolve(ROOT, dirname(path), name))),
+      packages: names.filter((name) => !name.startsWith('.')),
+    };
+  });
+
+/** The room of a file: its folder, with the few files of drivers/ that are rooms of their own. */
+function roomOf(path: string): string {
+  const [top, second] = path.split('/');
+  if (top !== 'drivers') return path.includes('/') ? (top as string) : path.replace(/\.ts$/, '');
+  if (path.split('/').length > 2) return `drivers/${second}`;
+  const name = (second as string).replace(/\.ts$/, '');
+  // A format of one file is a format all the same.
+  return name === 'driver' || name === 'finding' ? 'drivers/contract' : `drivers/${name}`;
+}
+
+const FORMATS = ['drivers/qcow2', 'drivers/qed', 'drivers/raw'];
+const GROUND = ['bytes', 'errors'];
+const CORE = [...GROUND, 'device', 'drivers/contract'];
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  bytes: GROUND,
+  errors: [],
+  device: GROUND,
+  'drivers/contract': [...GROUND, 'device'],
+  ...Object.fromEntries(FORMATS.map((format) => [format, CORE])),
+  'drivers/registry': [...CORE, ...FORMATS],
+  'drivers/guest-io': CORE,
+  convert: [...CORE, 'drivers/guest-io'],
+  check: [...CORE, 'drivers/guest-io'],
+  session: [...CORE, 'drivers/guest-io', 'drivers/registry', 'convert', 'check'],
+  commands: ['session', 'convert', 'check', ...GROUND, 'drivers/contract'],
+  repl: ['session', 'commands', 'bytes'],
+};
+/** Composition roots: they tie the rooms together and are imported by nobody. */
+const ROOTS = ['main', 'lib'];
+
+describe('the house', () => {
+  it('has rooms the test knows', () => {
+    const rooms = new Set(SOURCES.map(({ path }) => roomOf(path)));
+    expect([...rooms].filter((room) => !(room in ALLOWED) && !ROOTS.includes(room))).toEqual([]);
+    expect(SOURCES.length).toBeGreaterThan(30);
+  });
+
+  it('imports only downwards', () => {
+    const wrong = SOURCES.flatMap(({ path, imports }) => {
+      const room = roomOf(path);
+      if (ROOTS.includes(room)) return [];
+      const allowed = ALLOWED[room] ?? [];
+      return imports
+        .filter((target) => roomOf(target) !== room && !allowed.includes(roomOf(target)))
+        .map((target) => `${path} imports ${target}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('has no circles', () => {
+    const edges = new Map(SOURCES.map(({ path, imports }) => [path, imports]));
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const visit = (path: string, trail: readonly string[]): void => {
+      if (trail.includes(path)) circles.push([...trail.slice(trail.indexOf(path)), path].join(' -> '));
+      if (done.has(path) || trail.includes(path)) return;
+      for (const next of edges.get(path) ?? []) visit(next, [...trail, path]);
+      done.add(path);
+    };
+    for (const { path } of SOURCES) visit(path, []);
+    expect(circles).toEqual([]);
+  });
+
+  it('keeps packages in their rooms', () => {
+    const homes: readonly (readonly [RegExp, RegExp])[] = [
+      [/^(ink|react)($|\/)/, /^repl\//],
+      [/^chalk$/, /^(repl\/|commands\/to-text)/],
+      [/^yargs($|-parser$|\/)/, /^(commands\/to-yargs|main\.ts$)/],
+      [/^node:fs($|\/)/, /^(device\/|main\.ts$)/],
+    ];
+    const wrong = SOURCES.flatMap(({ path, packages }) =>
+      packages
+        .filter((name) => homes.some(([what, where]) => what.test(name) && !where.test(path)))
+        .map((name) => `${path} imports ${name}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('names formats in their drivers only', () => {
+    const wrong = SOURCES.filter(
+      ({ path, text }) => !path.startsWith('drivers/') && /\.format\s*[!=]==?\s*'/.test(text),
+    );
+    expect(wrong.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('keeps BigInt in bytes/', () => {
+    const wrong = SOURCES.filter(({ path, text }) => {
+      const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+      return !path.startsWith('bytes/') && /\b\d+n\b|\bBigInt\(|\bbigint\b|BigUint64|BigInt64/.test(code);
+    });
+    expect(wrong.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('has no lumps', () => {
+    const long = SOURCES.map(({ path, text }) => `${path}: ${text.split('\n').length} lines`).filter(
+      (line) => Number(/(\d+) lines/.exec(line)?.[1]) > 400,
+    );
+    expect(long).toEqual([]);
+  });
+
+  it('opens every file with what it is for', () => {
+    const bare = SOURCES.filter(({ text }) => !/^(#!.*\n)?\/\*\*/.test(text)).map(({ path }) => path);
+    expect(bare).toEqual([]);
+  });
+});
