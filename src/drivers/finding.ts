@@ -58,14 +58,21 @@ export class FindingLog {
   unnoticedByQemu = 0;
 
   add(finding: Finding): void {
+    this.addLazily(finding.severity, finding.qemuCount ?? 1, () => finding);
+  }
+
+  /**
+   * As `add`, for rules that a broken image may break millions of times: the finding is made only when it is kept.
+   * `severity` and `qemuCount` are those of the finding.
+   */
+  addLazily(severity: Severity, qemuCount: number, make: () => Finding): void {
     this.findingCount++;
-    if (this.findings.length < FINDING_LIMIT) this.findings.push(finding);
-    const count = finding.qemuCount ?? 1;
-    if (finding.severity === 'corruption') {
-      this.corruptions += count;
-      if (count === 0) this.unnoticedByQemu++;
-    } else if (finding.severity === 'leak') {
-      this.leaks += count;
+    if (this.findings.length < FINDING_LIMIT) this.findings.push(make());
+    if (severity === 'corruption') {
+      this.corruptions += qemuCount;
+      if (qemuCount === 0) this.unnoticedByQemu++;
+    } else if (severity === 'leak') {
+      this.leaks += qemuCount;
     }
   }
 }
