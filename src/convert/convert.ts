@@ -146,6 +146,6 @@ class Conversion implements CommitSource {
 /** The one step that changes the format, on a staged device: finish what can only be built now, then the header. */
 export function* copyHeader(target: ConversionTarget): Generator<Progress, TargetReport> {
   const report = yield* target.finish();
-  target.copyHeader(new MemoryDevice('old header'));
+  target.copyHeader(new MemoryDevice());
   return report;
 }

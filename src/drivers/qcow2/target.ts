@@ -7,8 +7,7 @@
  *  1. Before `copyHeader` nothing is written where the source claims anything.
  *  2. `#referenced` has a bit for every cluster that the target refers to: header, L1, L2 and guest data. A host cluster
  *     is referred to once; refcounts and COPIED follow from that (all 1, all set).
- *  3. One L2 table is in memory. A caller that maps in guest order has each table written once, and sequentially.
- *  4. `state` and the device are all there is: `resume` makes the same target from them.
+ *  3. `state` and the device are all there is: `resume` makes the same target from them.
  */
 import { ClusterBitmap } from '../../bytes/cluster-bitmap.ts';
 import {
@@ -36,14 +35,13 @@ import type {
 } from '../driver.ts';
 import { buildHeaderSector, placeBackingName, SECTOR } from './header-build.ts';
 import { Qcow2Image } from './image.ts';
-import { L1Entry, L2Entry } from './layout.ts';
+import { L2Entry } from './layout.ts';
 import { refcountSize, writeRefcountBlocks } from './refcount-build.ts';
 import { REPRESENTS, REQUESTS, refusalsFor, type Settings, settingsFor } from './target-options.ts';
+import { TargetTables } from './target-tables.ts';
 
 const TWO_32 = 2 ** 32;
 const COPIED = L2Entry.mask.copied.hi;
-const OFFSET_HI = L2Entry.mask.offset.hi;
-const OFFSET_LO = L2Entry.mask.offset.lo;
 /** Host offsets of tables and data must be below 2^56. */
 const HOST_LIMIT = 2 ** 56;
 
@@ -66,46 +64,31 @@ class Qcow2Target implements ConversionTarget {
   readonly #device: Device;
   readonly #options: ConversionOptions;
   readonly #settings: Settings;
-  readonly #l2Entries: number;
+  readonly #tables: TargetTables;
   readonly #free: Ranges;
   readonly #placed: Record<string, number>;
   /** Bytes, a cluster multiple: where the next table goes when `#free` has no room. */
   #end: number;
   readonly #referenced = new ClusterBitmap();
-  /** The L1 table as it stands on disk, big-endian. */
-  readonly #l1: Uint8Array;
-  readonly #l1View: DataView;
-  /** L1 entries that `sync` has yet to write: [from, to). */
-  #l1Dirty: readonly [number, number] = [0, 0];
-  /** The L2 table in memory: its L1 index, and its entries as [lo, hi] words; -1 when there is none. */
-  #table = -1;
-  #tableDirty = false;
-  readonly #entries: Buffer;
-  readonly #words: Int32Array;
-  #tables = 0;
 
   private constructor(device: Device, options: ConversionOptions, settings: Settings, state: PlacementState) {
     this.#device = device;
     this.#options = options;
     this.#settings = settings;
     this.clusterSize = settings.clusterSize;
-    this.#l2Entries = settings.clusterSize / 8;
     this.#free = state.free;
     this.#end = state.end;
     this.#placed = state.placed;
-    const l1Entries = Math.ceil(options.imageSize / (this.clusterSize * this.#l2Entries));
-    this.#l1 = new Uint8Array(Math.max(l1Entries, 1) * 8);
-    this.#l1View = new DataView(this.#l1.buffer);
-    this.#entries = Buffer.alloc(settings.clusterSize);
-    this.#words = new Int32Array(this.#entries.buffer, this.#entries.byteOffset, settings.clusterSize / 4);
+    this.#tables = new TargetTables(device, settings.clusterSize, options.imageSize, (bytes) => this.#place(bytes));
   }
 
   static create(device: Device, options: ConversionOptions, settings: Settings, free: Ranges): Qcow2Target {
     const end = roundUp(device.size, settings.clusterSize);
     const target = new Qcow2Target(device, options, settings, { free: free.clone(), end, placed: {} });
     target.#claimMetadata(0, settings.clusterSize);
-    target.#placed['l1'] = target.#place(target.#l1.length);
-    target.#device.write(target.#placed['l1'], paddedToCluster(target.#l1, settings.clusterSize), 'l1 table');
+    target.#tables.l1Offset = target.#place(target.#tables.l1Bytes);
+    target.#placed['l1'] = target.#tables.l1Offset;
+    target.#tables.writeL1(roundUp(target.#tables.l1Bytes, settings.clusterSize));
     target.#placeBackingName();
     return target;
   }
@@ -152,11 +135,7 @@ class Qcow2Target implements ConversionTarget {
   }
 
   sync(): void {
-    this.#storeTable();
-    const [from, to] = this.#l1Dirty;
-    if (from === to) return;
-    this.#device.write((this.#placed['l1'] as number) + from * 8, this.#l1.subarray(from * 8, to * 8), 'l1 table');
-    this.#l1Dirty = [0, 0];
+    this.#tables.sync();
   }
 
   view(): Image {
@@ -182,7 +161,8 @@ class Qcow2Target implements ConversionTarget {
     return {
       fileSize: clusters * clusterSize,
       metadataBytes:
-        (1 + this.#tables + size.blocks + size.tableClusters) * clusterSize + roundUp(this.#l1.length, clusterSize),
+        (1 + this.#tables.count + size.blocks + size.tableClusters) * clusterSize +
+        roundUp(this.#tables.l1Bytes, clusterSize),
       hiddenBytes: 0,
       freeBytes: (clusters - used) * clusterSize,
       leakedBytes: 0,
@@ -196,8 +176,8 @@ class Qcow2Target implements ConversionTarget {
       version: this.#settings.version,
       clusterBits: bitsOf(this.clusterSize),
       size: this.#options.imageSize,
-      l1Entries: this.#l1.length / 8,
-      l1Offset: this.#placed['l1'] as number,
+      l1Entries: this.#tables.l1Entries,
+      l1Offset: this.#tables.l1Offset,
       refcountTableOffset: this.#placed['refcount_table'] ?? 0,
       refcountTableClusters: this.#placed['refcount_table_clusters'] ?? 0,
       refcountOrder: this.#settings.refcountOrder,
@@ -217,7 +197,6 @@ class Qcow2Target implements ConversionTarget {
     this.#checkAlignment(guest, bytes);
     if (host % clusterSize !== 0) throw unaligned('host', host, clusterSize);
     const count = Math.ceil(bytes / clusterSize);
-    const first = host / clusterSize;
     if (host + count * clusterSize > Math.min(roundUp(this.#device.size, clusterSize), HOST_LIMIT)) {
       throw new ImageError({
         code: 'host-past-end',
@@ -225,19 +204,17 @@ class Qcow2Target implements ConversionTarget {
         what: `host range ${hex(host)}..${hex(host + bytes)} ends behind the file's end, ${hex(this.#device.size)}`,
       });
     }
-    const taken =
-      count === 1 ? (this.#referenced.testAndSet(first) ? first : -1) : this.#referenced.setRun(first, count);
-    if (taken >= 0) throw this.#hostTaken(taken);
+    this.#claimData(host / clusterSize, count);
     let cluster = guest / clusterSize;
     let left = count;
     let hi = Math.floor(host / TWO_32) | COPIED;
     let lo = (host % TWO_32) | 0;
-    const words = this.#words;
+    const { words, l2Entries } = this.#tables;
     const step = clusterSize | 0;
     while (left > 0) {
-      const index = this.#select(cluster);
-      const take = Math.min(left, this.#l2Entries - index);
-      for (let w = index * 2, end = w + take * 2; w < end; w += 2) {
+      const first = this.#tables.select(cluster);
+      const take = Math.min(left, l2Entries - first / 2);
+      for (let w = first; w < first + take * 2; w += 2) {
         if (((words[w] as number) | (words[w + 1] as number)) !== 0) this.#releaseOrThrow(w, force);
         words[w] = lo;
         words[w + 1] = hi;
@@ -258,13 +235,14 @@ class Qcow2Target implements ConversionTarget {
     let cluster = Math.ceil(guest / clusterSize);
     const last = end === this.#options.imageSize ? Math.ceil(end / clusterSize) : Math.floor(end / clusterSize);
     if (guest >= this.#options.imageSize) throw pastEnd(guest, this.#options.imageSize);
+    const { words, l2Entries } = this.#tables;
     while (cluster < last) {
-      const index = this.#select(cluster);
-      const take = Math.min(last - cluster, this.#l2Entries - index);
-      for (let w = index * 2, stop = w + take * 2; w < stop; w += 2) {
-        if (((this.#words[w] as number) | (this.#words[w + 1] as number)) !== 0) this.#releaseOrThrow(w, force);
-        this.#words[w] = L2Entry.mask.zero.lo;
-        this.#words[w + 1] = 0;
+      const first = this.#tables.select(cluster);
+      const take = Math.min(last - cluster, l2Entries - first / 2);
+      for (let w = first; w < first + take * 2; w += 2) {
+        if (((words[w] as number) | (words[w + 1] as number)) !== 0) this.#releaseOrThrow(w, force);
+        words[w] = L2Entry.mask.zero.lo;
+        words[w + 1] = 0;
       }
       cluster += take;
     }
@@ -278,66 +256,19 @@ class Qcow2Target implements ConversionTarget {
     if (bytes % clusterSize !== 0 && guest + bytes < imageSize) throw unaligned('length', bytes, clusterSize);
   }
 
-  /** Makes the table that covers a guest cluster current, and answers the cluster's index in it. */
-  #select(cluster: number): number {
-    const table = Math.floor(cluster / this.#l2Entries);
-    if (table !== this.#table) this.#loadTable(table);
-    this.#tableDirty = true;
-    return cluster - table * this.#l2Entries;
-  }
-
-  #loadTable(table: number): void {
-    this.#storeTable();
-    this.#table = table;
-    const offset = this.#l2Offset(table);
-    if (offset !== 0) {
-      this.#device.read(offset, this.#entries);
-      this.#entries.swap64();
-      return;
-    }
-    this.#entries.fill(0);
-    this.#setL1(table, this.#place(this.clusterSize));
-  }
-
-  #storeTable(): void {
-    if (!this.#tableDirty) return;
-    this.#entries.swap64();
-    this.#device.write(this.#l2Offset(this.#table), this.#entries, `l2 table ${this.#table}`);
-    this.#entries.swap64();
-    this.#tableDirty = false;
-  }
-
-  #l2Offset(table: number): number {
-    const hi = this.#l1View.getUint32(table * 8) & L1Entry.mask.offset.hi;
-    return hi * TWO_32 + ((this.#l1View.getUint32(table * 8 + 4) & L1Entry.mask.offset.lo) >>> 0);
-  }
-
-  #setL1(table: number, offset: number): void {
-    this.#l1View.setUint32(table * 8, (Math.floor(offset / TWO_32) | L1Entry.mask.copied.hi) >>> 0);
-    this.#l1View.setUint32(table * 8 + 4, offset % TWO_32);
-    const [from, to] = this.#l1Dirty;
-    this.#l1Dirty = from === to ? [table, table + 1] : [Math.min(from, table), Math.max(to, table + 1)];
-    this.#tables++;
-  }
-
   /** Mapped before: an error, or with `force` the host cluster is let go. */
   #releaseOrThrow(word: number, force: boolean): void {
+    const host = this.#tables.hostAt(word);
     if (!force) {
-      const guest = (this.#table * this.#l2Entries + word / 2) * this.clusterSize;
+      const guest = this.#tables.guestCluster(word) * this.clusterSize;
       throw new ImageError({
         code: 'guest-mapped',
         class: 'dup',
-        what: `guest offset ${hex(guest)} is mapped already, to host ${hex(this.#hostOf(word))}`,
+        what: `guest offset ${hex(guest)} is mapped already, to ${host === 0 ? 'zeros' : `host ${hex(host)}`}`,
         tryThis: '--force to map it anew',
       });
     }
-    const host = this.#hostOf(word);
     if (host !== 0) this.#referenced.clear(host / this.clusterSize);
-  }
-
-  #hostOf(word: number): number {
-    const hi = (this.#words[word + 1] as number) & OFFSET_HI;
-    return hi * TWO_32 + (((this.#words[word] as number) & OFFSET_LO) >>> 0);
   }
 
   #hostTaken(cluster: number): ImageError {
@@ -352,20 +283,15 @@ class Qcow2Target implements ConversionTarget {
 
   /** In words, for a refusal: slow and thorough. */
   #ownerOf(host: number): string {
+    const tables = this.#tables;
     if (host === 0) return 'the header';
-    const l1 = this.#placed['l1'] as number;
-    if (host >= l1 && host < l1 + this.#l1.length) return 'the L1 table of the target';
-    this.sync();
-    const table = new DataView(new ArrayBuffer(this.clusterSize));
-    for (let i = 0; i < this.#l1.length / 8; i++) {
-      const offset = this.#l2Offset(i);
-      if (offset === 0) continue;
-      if (offset === host) return `L2 table ${i} of the target`;
-      this.#device.read(offset, new Uint8Array(table.buffer));
-      for (let j = 0; j < this.#l2Entries; j++) {
-        const hi = table.getUint32(j * 8) & OFFSET_HI;
-        const at = hi * TWO_32 + ((table.getUint32(j * 8 + 4) & OFFSET_LO) >>> 0);
-        if (at === host) return `guest offset ${hex((i * this.#l2Entries + j) * this.clusterSize)}`;
+    if (host >= tables.l1Offset && host < tables.l1Offset + tables.l1Bytes) return 'the L1 table of the target';
+    for (let i = 0; i < tables.l1Entries; i++) {
+      if (tables.l2Offset(i) === 0) continue;
+      if (tables.l2Offset(i) === host) return `L2 table ${i} of the target`;
+      tables.show(i);
+      for (let word = 0; word < tables.words.length; word += 2) {
+        if (tables.hostAt(word) === host) return `guest offset ${hex(tables.guestCluster(word) * this.clusterSize)}`;
       }
     }
     return 'the target';
@@ -387,9 +313,17 @@ class Qcow2Target implements ConversionTarget {
     return offset;
   }
 
-  #claimMetadata(offset: number, length: number): void {
-    const taken = this.#referenced.setRun(offset / this.clusterSize, length / this.clusterSize);
+  #claimData(first: number, count: number): void {
+    if (count === 1) {
+      if (this.#referenced.testAndSet(first)) throw this.#hostTaken(first);
+      return;
+    }
+    const taken = this.#referenced.setRun(first, count);
     if (taken >= 0) throw this.#hostTaken(taken);
+  }
+
+  #claimMetadata(offset: number, length: number): void {
+    this.#claimData(offset / this.clusterSize, length / this.clusterSize);
   }
 
   #placeBackingName(): void {
@@ -414,17 +348,17 @@ class Qcow2Target implements ConversionTarget {
   /** After undo or redo: the L1 table and what it refers to, from the device. */
   #reload(): void {
     const { clusterSize } = this;
-    this.#device.read(this.#placed['l1'] as number, this.#l1);
+    const tables = this.#tables;
+    tables.l1Offset = this.#placed['l1'] as number;
+    tables.reload();
     this.#claimMetadata(0, clusterSize);
-    this.#claimMetadata(this.#placed['l1'] as number, roundUp(this.#l1.length, clusterSize));
-    for (let table = 0; table < this.#l1.length / 8; table++) {
-      const offset = this.#l2Offset(table);
-      if (offset === 0) continue;
-      this.#tables++;
-      this.#claimMetadata(offset, clusterSize);
-      this.#loadTable(table);
-      for (let word = 0; word < this.#words.length; word += 2) {
-        const host = this.#hostOf(word);
+    this.#claimMetadata(tables.l1Offset, roundUp(tables.l1Bytes, clusterSize));
+    for (let i = 0; i < tables.l1Entries; i++) {
+      if (tables.l2Offset(i) === 0) continue;
+      this.#claimMetadata(tables.l2Offset(i), clusterSize);
+      tables.show(i);
+      for (let word = 0; word < tables.words.length; word += 2) {
+        const host = tables.hostAt(word);
         if (host !== 0) this.#referenced.testAndSet(host / clusterSize);
       }
     }
@@ -435,12 +369,6 @@ interface PlacementState {
   readonly free: Ranges;
   readonly end: number;
   readonly placed: Record<string, number>;
-}
-
-function paddedToCluster(bytes: Uint8Array, clusterSize: number): Uint8Array {
-  const padded = new Uint8Array(roundUp(bytes.length, clusterSize));
-  padded.set(bytes);
-  return padded;
 }
 
 function countClusters(free: Ranges, clusterSize: number): number {
