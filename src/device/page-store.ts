@@ -1,0 +1,113 @@
+/**
+ * Where staged pages lie: numbered slots of one page each, the first so many in memory, the rest in a temporary
+ * file. A slot knows which of its sectors hold something; the others were never written and must not be read.
+ *
+ * Pages of 4 KiB: what file systems and processors use, so a spilled page is one block, and a scattered eight-byte
+ * edit costs 4 KiB and not a cluster. Within a page, sectors of 512 bytes are what a disk writes atomically, what
+ * every format aligns to at least, and so the grain at which changes are told from what lies below.
+ */
+import { TempFile } from './temp-file.ts';
+
+/** Bytes. */
+export const PAGE = 4096;
+/** Bytes. */
+export const SECTOR = 512;
+/** Pages that are allocated together: an allocation for each page would cost more than filling it. */
+const SLAB_PAGES = 256;
+
+export class PageStore {
+  readonly #memoryPages: number;
+  readonly #slabs: Uint8Array[] = [];
+  #masks = new Uint8Array(SLAB_PAGES);
+  #freed: number[] = [];
+  #next = 0;
+  #spill: TempFile | undefined;
+  readonly #page = new Uint8Array(PAGE);
+
+  /** `memoryLimit`: bytes of pages kept in memory. */
+  constructor(memoryLimit: number) {
+    this.#memoryPages = Math.ceil(memoryLimit / PAGE);
+  }
+
+  /** Slots in use. */
+  get used(): number {
+    return this.#next - this.#freed.length;
+  }
+
+  /** A slot with no sector valid. */
+  allocate(): number {
+    const slot = this.#freed.pop() ?? this.#next++;
+    if (slot >= this.#masks.length) {
+      const longer = new Uint8Array(this.#masks.length * 2);
+      longer.set(this.#masks);
+      this.#masks = longer;
+    }
+    this.#masks[slot] = 0;
+    return slot;
+  }
+
+  free(slot: number): void {
+    this.#freed.push(slot);
+  }
+
+  /** Gives everything back, memory and temporary file included. */
+  clear(): void {
+    this.#slabs.length = 0;
+    this.#freed = [];
+    this.#next = 0;
+    this.#spill?.close();
+    this.#spill = undefined;
+  }
+
+  /** Bit n: the sector n of the page holds something. */
+  mask(slot: number): number {
+    return this.#masks[slot] as number;
+  }
+
+  setMask(slot: number, mask: number): void {
+    this.#masks[slot] = mask;
+  }
+
+  /** Reads inside one page, from `at` (bytes into the page). */
+  read(slot: number, at: number, target: Uint8Array): void {
+    if (slot >= this.#memoryPages) {
+      this.#spilled().read((slot - this.#memoryPages) * PAGE + at, target);
+      return;
+    }
+    const from = (slot % SLAB_PAGES) * PAGE + at;
+    target.set(this.#slab(slot).subarray(from, from + target.length));
+  }
+
+  /** Writes inside one page, at `at` (bytes into the page). Does not touch the mask. */
+  write(slot: number, at: number, bytes: Uint8Array): void {
+    if (slot >= this.#memoryPages) {
+      this.#spilled().write((slot - this.#memoryPages) * PAGE + at, bytes);
+      return;
+    }
+    this.#slab(slot).set(bytes, (slot % SLAB_PAGES) * PAGE + at);
+  }
+
+  /** A new slot with the content and mask of `slot`. */
+  copy(slot: number): number {
+    const fresh = this.allocate();
+    this.read(slot, 0, this.#page);
+    this.write(fresh, 0, this.#page);
+    this.setMask(fresh, this.mask(slot));
+    return fresh;
+  }
+
+  #slab(slot: number): Uint8Array {
+    const index = Math.floor(slot / SLAB_PAGES);
+    let slab = this.#slabs[index];
+    if (!slab) {
+      slab = new Uint8Array(SLAB_PAGES * PAGE);
+      this.#slabs[index] = slab;
+    }
+    return slab;
+  }
+
+  #spilled(): TempFile {
+    this.#spill ??= new TempFile();
+    return this.#spill;
+  }
+}

@@ -1,0 +1,391 @@
+/**
+ * Everything that was changed and not committed, as a stack of steps over a device that is only read: one step per
+ * command. Undo takes the top step away, redo puts it back; nothing is ever inverted.
+ *
+ * How: one table says for each page which slot of the page store holds it now. A step keeps, for each page it
+ * touched, the slot the page had before. Swapping the two is undo; swapping them again is redo. So a read costs
+ * one look-up however many steps there are.
+ *
+ * Invariants:
+ *  1. A page with a slot is read from it where its mask says so; all else is read from the base, below `baseLimit`
+ *     only: the least size the device ever had. What a shrink cut off never shows again.
+ *  2. A slot belongs to one step. Only the open step's slots are written.
+ *  3. undo, redo and abandon give back exactly the bytes and the size there were.
+ *  4. Memory is bounded: pages past the limit lie in a temporary file, and a step keeps at most EVENTS_KEPT events.
+ */
+import { type Range, Ranges } from '../bytes/ranges.ts';
+import { roundUp } from '../bytes/size.ts';
+import type { Device } from './device.ts';
+import { PAGE, PageStore, SECTOR } from './page-store.ts';
+import type { DeviceEvent } from './traced.ts';
+
+/** Bytes of staged pages kept in memory when nothing else is asked. */
+export const STAGED_MEMORY_LIMIT = 64 * 2 ** 20;
+/** At most this many events of one step are kept for showing; `eventCount` counts all. */
+export const EVENTS_KEPT = 65_536;
+
+/** No slot: the page is as in the base. */
+const NONE = -1;
+const SECTORS = PAGE / SECTOR;
+const ALL_SECTORS = 2 ** SECTORS - 1;
+
+/** One command's changes. */
+export interface Step {
+  readonly name: string;
+  /** Writes, resizes and flushes in order; neighbouring writes with the same label are one. */
+  readonly events: readonly DeviceEvent[];
+  /** How many events there were, kept or not. */
+  readonly eventCount: number;
+  /** Bytes written in this step, counting what was written twice twice. */
+  readonly bytes: number;
+  /** Bytes: the device's size before and after. */
+  readonly sizeBefore: number;
+  readonly sizeAfter: number;
+}
+
+interface Extent {
+  size: number;
+  baseLimit: number;
+}
+
+class Layer implements Step {
+  readonly name: string;
+  readonly events: DeviceEvent[] = [];
+  eventCount = 0;
+  bytes = 0;
+  sizeAfter: number;
+  readonly sizeBefore: number;
+  /** The other slot of each page touched: the one before while the step is applied, its own while it is undone. */
+  readonly pages = new Map<number, number>();
+  /** Likewise the other size and base limit. */
+  other: Extent;
+
+  constructor(name: string, before: Extent) {
+    this.name = name;
+    this.other = { ...before };
+    this.sizeBefore = before.size;
+    this.sizeAfter = before.size;
+  }
+
+  record(event: DeviceEvent): void {
+    const last = this.events.at(-1);
+    if (
+      event.kind === 'write' &&
+      last?.kind === 'write' &&
+      last.what === event.what &&
+      last.offset + last.length === event.offset
+    ) {
+      this.events[this.events.length - 1] = { ...last, length: last.length + event.length };
+      return;
+    }
+    this.eventCount++;
+    if (this.events.length < EVENTS_KEPT) this.events.push(event);
+  }
+}
+
+export class StagedDevice implements Device {
+  readonly #base: Device;
+  readonly #store: PageStore;
+  /** The slot each changed page has now. */
+  readonly #slots = new Map<number, number>();
+  readonly #done: Layer[] = [];
+  readonly #undone: Layer[] = [];
+  #open: Layer | undefined;
+  #now: Extent;
+  #baseSize: number;
+  /** The page last written and its slot, owned by the open step: small writes come in runs. */
+  #lastPage = NONE;
+  #lastSlot = NONE;
+  readonly #sector = new Uint8Array(SECTOR);
+
+  constructor(base: Device, options: { readonly memoryLimit?: number } = {}) {
+    this.#base = base;
+    this.#baseSize = base.size;
+    this.#now = { size: base.size, baseLimit: base.size };
+    this.#store = new PageStore(options.memoryLimit ?? STAGED_MEMORY_LIMIT);
+  }
+
+  get name(): string {
+    return this.#base.name;
+  }
+
+  get base(): Device {
+    return this.#base;
+  }
+
+  get size(): number {
+    return this.#now.size;
+  }
+
+  /** Applied steps, oldest first. */
+  get steps(): readonly Step[] {
+    return this.#done;
+  }
+
+  /** Undone steps, the next to be redone first. */
+  get redoable(): readonly Step[] {
+    return this.#undone.toReversed();
+  }
+
+  /** The step that is open, if any. */
+  get current(): Step | undefined {
+    return this.#open;
+  }
+
+  /** Bytes of pages that all steps, undone ones too, hold in memory or in the temporary file. */
+  get stagedBytes(): number {
+    return this.#store.used * PAGE;
+  }
+
+  /** Opens a step. There must be none open. */
+  begin(name: string): void {
+    if (this.#open) throw new Error(`step '${this.#open.name}' is still open`);
+    this.#open = new Layer(name, this.#now);
+    this.#lastPage = NONE;
+  }
+
+  /** Keeps the open step, and drops what was undone before it: it belonged to another past. */
+  end(): Step {
+    const step = this.#takeOpen();
+    for (const layer of this.#undone) this.#drop(layer);
+    this.#undone.length = 0;
+    this.#done.push(step);
+    return step;
+  }
+
+  /** Takes back the open step as if it had never begun. What was undone before can still be redone. */
+  abandon(): void {
+    const step = this.#takeOpen();
+    this.#swap(step);
+    this.#drop(step);
+  }
+
+  /** Takes back the last step and answers it, or undefined when there is none. */
+  undo(): Step | undefined {
+    if (this.#open) throw new Error(`undo while step '${this.#open.name}' is open`);
+    const step = this.#done.pop();
+    if (step) {
+      this.#swap(step);
+      this.#undone.push(step);
+    }
+    return step;
+  }
+
+  /** Applies the step undone last and answers it, or undefined when there is none. */
+  redo(): Step | undefined {
+    if (this.#open) throw new Error(`redo while step '${this.#open.name}' is open`);
+    const step = this.#undone.pop();
+    if (step) {
+      this.#swap(step);
+      this.#done.push(step);
+    }
+    return step;
+  }
+
+  /** Forgets every step: after a commit, when the base holds them, or to discard them. */
+  reset(): void {
+    this.#open = undefined;
+    this.#done.length = 0;
+    this.#undone.length = 0;
+    this.#slots.clear();
+    this.#store.clear();
+    this.#lastPage = NONE;
+    this.#baseSize = this.#base.size;
+    this.#now = { size: this.#base.size, baseLimit: this.#base.size };
+  }
+
+  /**
+   * Where the device differs, or may differ, from the base: whole sectors, clipped to the size. Bytes that a shrink
+   * and a later growth turned into zeros are among them; bytes past the base's end that nobody wrote are not.
+   */
+  dirtyRanges(): Ranges {
+    const { size, baseLimit } = this.#now;
+    const runs: Range[] = [];
+    for (const page of [...this.#slots.keys()].sort((a, b) => a - b)) {
+      const mask = this.#store.mask(this.#slots.get(page) as number);
+      for (let sector = 0; sector < SECTORS; ) {
+        const end = endOfRun(mask, sector);
+        const offset = page * PAGE + sector * SECTOR;
+        const stop = Math.min(page * PAGE + end * SECTOR, size);
+        if ((mask >>> sector) & 1 && stop > offset) runs.push({ offset, length: stop - offset });
+        sector = end;
+      }
+    }
+    const dirty = Ranges.of(runs);
+    dirty.add(baseLimit, Math.min(size, this.#baseSize) - baseLimit);
+    return dirty;
+  }
+
+  read(offset: number, target: Uint8Array): void {
+    // Runs of pages without a slot are read from the base in one go.
+    let pending = 0;
+    for (let at = 0; at < target.length; ) {
+      const page = Math.floor((offset + at) / PAGE);
+      const from = (offset + at) % PAGE;
+      const count = Math.min(PAGE - from, target.length - at);
+      const slot = this.#slots.get(page);
+      if (slot !== undefined) {
+        if (pending < at) this.#readBase(offset + pending, target.subarray(pending, at));
+        this.#readPage(page, slot, from, target.subarray(at, at + count));
+        pending = at + count;
+      }
+      at += count;
+    }
+    if (pending < target.length) this.#readBase(offset + pending, target.subarray(pending));
+    const present = Math.max(0, Math.min(target.length, this.#now.size - offset));
+    target.fill(0, present);
+  }
+
+  write(offset: number, bytes: Uint8Array, what = ''): void {
+    const step = this.#takesWrites();
+    if (bytes.length === 0) return;
+    for (let at = 0; at < bytes.length; ) {
+      const page = Math.floor((offset + at) / PAGE);
+      const from = (offset + at) % PAGE;
+      const count = Math.min(PAGE - from, bytes.length - at);
+      const slot = page === this.#lastPage ? this.#lastSlot : this.#ownSlot(step, page);
+      this.#fillEdges(page, slot, from, from + count);
+      this.#store.write(slot, from, bytes.subarray(at, at + count));
+      at += count;
+    }
+    if (offset + bytes.length > this.#now.size) this.#now.size = offset + bytes.length;
+    step.bytes += bytes.length;
+    step.record({ kind: 'write', offset, length: bytes.length, what });
+  }
+
+  resize(size: number): void {
+    const step = this.#takesWrites();
+    if (size < this.#now.size) this.#hideFrom(step, size);
+    this.#now.size = size;
+    this.#now.baseLimit = Math.min(this.#now.baseLimit, size);
+    step.record({ kind: 'resize', size });
+  }
+
+  /** Recorded as a barrier; the disk is reached by `commit` only. */
+  flush(): void {
+    this.#takesWrites().record({ kind: 'flush' });
+  }
+
+  #takesWrites(): Layer {
+    if (!this.#open) throw new Error(`a write to ${this.name} outside of any step`);
+    return this.#open;
+  }
+
+  #takeOpen(): Layer {
+    const step = this.#takesWrites();
+    step.sizeAfter = this.#now.size;
+    this.#open = undefined;
+    this.#lastPage = NONE;
+    return step;
+  }
+
+  /** Exchanges what the step made with what was there before it: undo, and redo. */
+  #swap(layer: Layer): void {
+    for (const [page, other] of layer.pages) {
+      const slot = this.#slots.get(page) ?? NONE;
+      if (other === NONE) this.#slots.delete(page);
+      else this.#slots.set(page, other);
+      layer.pages.set(page, slot);
+    }
+    const now = this.#now;
+    this.#now = layer.other;
+    layer.other = now;
+    this.#lastPage = NONE;
+  }
+
+  /** Frees the slots of a step that is not applied. */
+  #drop(layer: Layer): void {
+    for (const slot of layer.pages.values()) if (slot !== NONE) this.#store.free(slot);
+  }
+
+  /** The page's slot in the open step, made now (a copy of what the page was) when the step has none yet. */
+  #ownSlot(step: Layer, page: number): number {
+    const before = this.#slots.get(page) ?? NONE;
+    let slot = before;
+    if (!step.pages.has(page)) {
+      slot = before === NONE ? this.#store.allocate() : this.#store.copy(before);
+      step.pages.set(page, before);
+      this.#slots.set(page, slot);
+    } else if (before === NONE) {
+      slot = this.#store.allocate();
+      this.#slots.set(page, slot);
+    }
+    this.#lastPage = page;
+    this.#lastSlot = slot;
+    return slot;
+  }
+
+  /** Makes the sectors of [from, to) valid, taking from the base what a write will leave of the outer two. */
+  #fillEdges(page: number, slot: number, from: number, to: number): void {
+    const mask = this.#store.mask(slot);
+    const first = Math.floor(from / SECTOR);
+    const last = Math.floor((to - 1) / SECTOR);
+    const covered = (2 ** (last + 1) - 1) & ~(2 ** first - 1);
+    if ((mask & covered) === covered) return;
+    if (from % SECTOR !== 0 && !((mask >>> first) & 1)) this.#copySector(page, slot, first);
+    if (to % SECTOR !== 0 && !((mask >>> last) & 1) && (last !== first || from % SECTOR === 0)) {
+      this.#copySector(page, slot, last);
+    }
+    this.#store.setMask(slot, mask | covered);
+  }
+
+  #copySector(page: number, slot: number, sector: number): void {
+    this.#readBase(page * PAGE + sector * SECTOR, this.#sector);
+    this.#store.write(slot, sector * SECTOR, this.#sector);
+  }
+
+  /** Hides every staged byte from `size` on. */
+  #hideFrom(step: Layer, size: number): void {
+    const boundary = Math.floor(size / PAGE);
+    this.#lastPage = NONE;
+    for (const [page, slot] of this.#slots) {
+      if (page * PAGE < size) continue;
+      if (step.pages.has(page)) this.#store.free(slot);
+      else step.pages.set(page, slot);
+      this.#slots.delete(page);
+    }
+    if (this.#slots.has(boundary)) this.#cutPage(this.#ownSlot(step, boundary), size - boundary * PAGE);
+    this.#lastPage = NONE;
+  }
+
+  /** Clears what lies in the slot from `at` (bytes) on; whole sectors are left to the base, which shows zeros there. */
+  #cutPage(slot: number, at: number): void {
+    const mask = this.#store.mask(slot);
+    const whole = roundUp(at, SECTOR);
+    if (whole > at && (mask >>> Math.floor(at / SECTOR)) & 1) {
+      this.#store.write(slot, at, new Uint8Array(whole - at));
+    }
+    this.#store.setMask(slot, mask & (2 ** (whole / SECTOR) - 1));
+  }
+
+  #readPage(page: number, slot: number, from: number, target: Uint8Array): void {
+    const mask = this.#store.mask(slot);
+    if (mask === ALL_SECTORS) {
+      this.#store.read(slot, from, target);
+      return;
+    }
+    const end = from + target.length;
+    for (let at = from; at < end; ) {
+      const sector = Math.floor(at / SECTOR);
+      const stop = Math.min(endOfRun(mask, sector) * SECTOR, end);
+      const part = target.subarray(at - from, stop - from);
+      if ((mask >>> sector) & 1) this.#store.read(slot, at, part);
+      else this.#readBase(page * PAGE + at, part);
+      at = stop;
+    }
+  }
+
+  #readBase(offset: number, target: Uint8Array): void {
+    const present = Math.max(0, Math.min(target.length, this.#now.baseLimit - offset));
+    if (present > 0) this.#base.read(offset, target.subarray(0, present));
+    target.fill(0, present);
+  }
+}
+
+/** The end of the run of equal bits of `mask` that begins at bit `sector`. */
+function endOfRun(mask: number, sector: number): number {
+  const bit = (mask >>> sector) & 1;
+  let end = sector + 1;
+  while (end < SECTORS && ((mask >>> end) & 1) === bit) end++;
+  return end;
+}
