@@ -1,0 +1,12 @@
+/** The QED driver: what the registry knows of it. */
+import type { Driver } from '../driver.ts';
+import { QedImage } from './image.ts';
+import { ENTRIES, LAYOUTS, MAGIC } from './layout.ts';
+
+export const qedDriver: Driver = {
+  name: 'qed',
+  layouts: LAYOUTS,
+  entries: ENTRIES,
+  probe: (head) => (new DataView(head.buffer, head.byteOffset).getUint32(0, true) === MAGIC ? 100 : 0),
+  open: (device) => QedImage.open(device),
+};
