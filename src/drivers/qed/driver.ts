@@ -2,6 +2,7 @@
 import type { Driver } from '../driver.ts';
 import { QedImage } from './image.ts';
 import { ENTRIES, LAYOUTS, MAGIC } from './layout.ts';
+import { qedConversion } from './target.ts';
 
 export const qedDriver: Driver = {
   name: 'qed',
@@ -9,4 +10,5 @@ export const qedDriver: Driver = {
   entries: ENTRIES,
   probe: (head) => (new DataView(head.buffer, head.byteOffset).getUint32(0, true) === MAGIC ? 100 : 0),
   open: (device) => QedImage.open(device),
+  conversion: qedConversion,
 };
