@@ -98,3 +98,6 @@ export function isPowerOfTwo(value: number): boolean {
 export function bitsOf(powerOfTwo: number): number {
   return Math.round(Math.log2(powerOfTwo));
 }
+
+/** Asks node:fs for 64-bit values (inode and device numbers, nanoseconds) whole, to be kept as decimal text. */
+export const EXACT_STATS = { bigint: true } as const;

@@ -22,6 +22,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { EXACT_STATS } from '../bytes/size.ts';
 import { ImageError } from '../errors.ts';
 import type { Device } from './device.ts';
 import { differences, type FileIdentity, identityOf, identityOfDescriptor, identityOfPath } from './identity.ts';
@@ -53,13 +54,13 @@ export class FileDevice implements Device {
     this.#access = access;
     try {
       this.path = realpathSync(name);
-      this.kind = kindOf(name, statSync(this.path, { bigint: true }));
+      this.kind = kindOf(name, statSync(this.path, EXACT_STATS));
       this.#fd = openSync(this.path, openFlags(access));
     } catch (error) {
       throw ioError(error, name, `open it ${access}`);
     }
     // Between the look at the path and the open, another file may have taken its place: only the descriptor counts.
-    const stats = fstatSync(this.#fd, { bigint: true });
+    const stats = fstatSync(this.#fd, EXACT_STATS);
     kindOf(name, stats);
     this.#identity = identityOf(stats);
     this.#size = this.kind === 'file' ? this.#identity.size : blockDeviceSize(name, stats);

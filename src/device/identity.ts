@@ -5,6 +5,7 @@
  * decimal text, exactly.
  */
 import { type BigIntStats, fstatSync, statSync } from 'node:fs';
+import { EXACT_STATS } from '../bytes/size.ts';
 
 export interface FileIdentity {
   readonly dev: string;
@@ -26,12 +27,12 @@ export function identityOf(stats: BigIntStats): FileIdentity {
 }
 
 export function identityOfDescriptor(fd: number): FileIdentity {
-  return identityOf(fstatSync(fd, { bigint: true }));
+  return identityOf(fstatSync(fd, EXACT_STATS));
 }
 
 /** What now stands at `path` (symbolic links followed), or undefined when nothing does. */
 export function identityOfPath(path: string): FileIdentity | undefined {
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const stats = statSync(path, { ...EXACT_STATS, throwIfNoEntry: false });
   return stats && identityOf(stats);
 }
 

@@ -23,6 +23,9 @@ export class PageStore {
   #next = 0;
   #spill: TempFile | undefined;
   readonly #page = new Uint8Array(PAGE);
+  /** The spilled page that was written last, kept back until another one is: small writes come in runs. */
+  readonly #hot = new Uint8Array(PAGE);
+  #hotSlot = -1;
 
   /** `memoryLimit`: bytes of pages kept in memory. */
   constructor(memoryLimit: number) {
@@ -57,6 +60,7 @@ export class PageStore {
     this.#next = 0;
     this.#spill?.close();
     this.#spill = undefined;
+    this.#hotSlot = -1;
   }
 
   /** Bit n: the sector n of the page holds something. */
@@ -70,6 +74,10 @@ export class PageStore {
 
   /** Reads inside one page, from `at` (bytes into the page). */
   read(slot: number, at: number, target: Uint8Array): void {
+    if (slot === this.#hotSlot) {
+      target.set(this.#hot.subarray(at, at + target.length));
+      return;
+    }
     if (slot >= this.#memoryPages) {
       this.#spilled().read((slot - this.#memoryPages) * PAGE + at, target);
       return;
@@ -81,7 +89,8 @@ export class PageStore {
   /** Writes inside one page, at `at` (bytes into the page). Does not touch the mask. */
   write(slot: number, at: number, bytes: Uint8Array): void {
     if (slot >= this.#memoryPages) {
-      this.#spilled().write((slot - this.#memoryPages) * PAGE + at, bytes);
+      if (slot !== this.#hotSlot) this.#heat(slot, bytes.length < PAGE);
+      this.#hot.set(bytes, at);
       return;
     }
     this.#slab(slot).set(bytes, (slot % SLAB_PAGES) * PAGE + at);
@@ -94,6 +103,14 @@ export class PageStore {
     this.write(fresh, 0, this.#page);
     this.setMask(fresh, this.mask(slot));
     return fresh;
+  }
+
+  /** Makes `slot` the hot page, with its content where some of it will stay. */
+  #heat(slot: number, load: boolean): void {
+    const spill = this.#spilled();
+    if (this.#hotSlot >= 0) spill.write((this.#hotSlot - this.#memoryPages) * PAGE, this.#hot);
+    if (load) spill.read((slot - this.#memoryPages) * PAGE, this.#hot);
+    this.#hotSlot = slot;
   }
 
   #slab(slot: number): Uint8Array {

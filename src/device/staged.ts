@@ -67,17 +67,23 @@ class Layer implements Step {
     this.sizeAfter = before.size;
   }
 
-  record(event: DeviceEvent): void {
-    const last = this.events.at(-1);
-    if (
-      event.kind === 'write' &&
-      last?.kind === 'write' &&
-      last.what === event.what &&
-      last.offset + last.length === event.offset
-    ) {
-      this.events[this.events.length - 1] = { ...last, length: last.length + event.length };
+  /** The event last recorded, while it is a write that may go on. */
+  #run: { kind: 'write'; offset: number; length: number; what: string } | undefined;
+
+  recordWrite(offset: number, length: number, what: string): void {
+    this.bytes += length;
+    const run = this.#run;
+    if (run && run.offset + run.length === offset && run.what === what) {
+      run.length += length;
       return;
     }
+    const next = { kind: 'write' as const, offset, length, what };
+    this.record(next);
+    this.#run = next;
+  }
+
+  record(event: DeviceEvent): void {
+    this.#run = undefined;
     this.eventCount++;
     if (this.events.length < EVENTS_KEPT) this.events.push(event);
   }
@@ -249,8 +255,7 @@ export class StagedDevice implements Device {
       at += count;
     }
     if (offset + bytes.length > this.#now.size) this.#now.size = offset + bytes.length;
-    step.bytes += bytes.length;
-    step.record({ kind: 'write', offset, length: bytes.length, what });
+    step.recordWrite(offset, bytes.length, what);
   }
 
   resize(size: number): void {
