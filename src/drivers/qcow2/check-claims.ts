@@ -1,0 +1,113 @@
+/**
+ * What the rules of check share: the image under check, its findings so far, and the one way to say "these bytes of
+ * the file are in use", which is also where references behind the end of the file are found.
+ *
+ * Invariants:
+ *  1. Memory follows the file's size: nothing behind its end is ever counted, as in QEMU.
+ *  2. Everything here is said with a multiplicity (`times`): a table that 1000 entries point to is walked once, and
+ *     what it claims counts 1000 times.
+ */
+import { ClusterBitmap } from '../../bytes/cluster-bitmap.ts';
+import { hex } from '../../bytes/size.ts';
+import type { Device } from '../../device/device.ts';
+import type { Where } from '../../errors.ts';
+import type { FindingLog } from '../finding.ts';
+import { ReferenceCounts } from './check-counts.ts';
+import { type Geometry, refcountBits } from './geometry.ts';
+
+/** A byte range of metadata and its owner, for people: 'active L1 table', 'L1 table of snapshot s1'. */
+export interface Owner {
+  readonly offset: number;
+  readonly length: number;
+  readonly label: string;
+}
+
+/** Who claims bytes: what they hold, and the field that says so. Made only for a finding. */
+export interface Claimant {
+  /** 'L2 table', 'data cluster', 'compressed cluster'. */
+  readonly what: string;
+  readonly where: Where;
+}
+
+export class Claims {
+  readonly device: Device;
+  readonly g: Geometry;
+  readonly log: FindingLog;
+  readonly counts: ReferenceCounts;
+  /** Tables and the header, but not L2 tables and refcount blocks, of which there may be millions. */
+  readonly owners: Owner[] = [];
+  /** Host clusters that hold refcount blocks. */
+  readonly refcountBlocks = new ClusterBitmap();
+  /** Clusters of the file; one more where a reference reaches a little past its last cluster. */
+  clusters: number;
+  /** Whether a reference was found that was not counted because it lies behind the end of the file. */
+  anyPastEnd = false;
+
+  constructor(device: Device, g: Geometry, log: FindingLog) {
+    this.device = device;
+    this.g = g;
+    this.log = log;
+    this.counts = new ReferenceCounts(refcountBits(g));
+    this.clusters = Math.ceil(device.size / g.clusterSize);
+  }
+
+  /**
+   * The bytes [offset, offset + length) are in use `times` times. The last cluster of a file may be half there, so
+   * only bytes a whole cluster or more behind the end are a corruption, and those are not counted (qemu-img: "counting
+   * reference for region exceeding the end of the file by one cluster or more").
+   */
+  claim(offset: number, length: number, times: number, claimant: () => Claimant): void {
+    const { clusterSize } = this.g;
+    if (length <= 0) return;
+    const beyond = offset + length - this.device.size;
+    if (beyond >= clusterSize) {
+      this.anyPastEnd = true;
+      this.log.addLazily('corruption', times, () => {
+        const { what, where } = claimant();
+        return {
+          code: 'past-end-of-file',
+          severity: 'corruption',
+          class: 'eof',
+          where,
+          what: `the ${what} at ${hex(offset)} ends ${hex(beyond)} bytes behind the end of the file at ${hex(this.device.size)}, less than a cluster (${hex(clusterSize)}) allowed`,
+          means: 'it reads as zeros: what it held is lost, or the file was cut off',
+          qemuCount: times,
+        };
+      });
+      return;
+    }
+    const first = Math.floor(offset / clusterSize);
+    const last = Math.floor((offset + length - 1) / clusterSize);
+    if (last >= this.clusters) this.clusters = last + 1;
+    this.addRun(first, last - first + 1, times);
+  }
+
+  /** As `claim`, for metadata whose owner is remembered so that overlaps can be named. */
+  claimTable(offset: number, length: number, label: string, where: () => Where): void {
+    if (length > 0) this.owners.push({ offset, length, label });
+    this.claim(offset, length, 1, () => ({ what: label, where: where() }));
+  }
+
+  /** `times` references to each of `count` clusters of the file from `first`. */
+  addRun(first: number, count: number, times: number): void {
+    const lost = count === 1 && times === 1 ? this.counts.addOne(first) : this.counts.addRun(first, count, times);
+    if (lost > 0) this.#overflow(first, count, lost);
+  }
+
+  #overflow(first: number, count: number, lost: number): void {
+    const { clusterSize } = this.g;
+    this.log.addLazily('corruption', lost, () => ({
+      code: 'refcount-overflow',
+      severity: 'corruption',
+      class: 'dup',
+      where: {
+        offset: first * clusterSize,
+        length: count * clusterSize,
+        path: `cluster[${first}]`,
+        spec: 'qcow2: Refcounts',
+      },
+      what: `${lost} ${lost === 1 ? 'reference' : 'references'} too many to the ${count === 1 ? 'cluster' : `${count} clusters`} at ${hex(first * clusterSize)}: a refcount of ${refcountBits(this.g)} ${refcountBits(this.g) === 1 ? 'bit' : 'bits'} holds at most ${this.counts.limit}`,
+      qemuCount: lost,
+    }));
+  }
+}

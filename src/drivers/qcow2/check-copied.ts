@@ -1,0 +1,160 @@
+/**
+ * Check, last walk: COPIED (bit 63) of active L1 and L2 entries says exactly whether the refcount in the file is 1.
+ * QEMU trusts the flag when it writes: a cluster marked COPIED is overwritten in place, whoever else uses it. Like
+ * QEMU this compares with the refcount as stored, so one wrong refcount may count twice: here and as a mismatch.
+ *
+ * This walk is left out where it could find nothing (`copiedMayBeWrong`), which spares honest images a second reading
+ * of all L2 tables.
+ */
+import { ClusterBitmap } from '../../bytes/cluster-bitmap.ts';
+import type { Progress } from '../../bytes/progress.ts';
+import { hex, hex64 } from '../../bytes/size.ts';
+import type { Where } from '../../errors.ts';
+import type { Claims } from './check-claims.ts';
+import { COPIED, type L1Tables } from './check-l1.ts';
+import { L2Reader } from './check-l2.ts';
+import { type L2Rules, whereOfEntry } from './check-l2-entry.ts';
+import { type L2Piece, l2Pieces } from './check-l2-pieces.ts';
+import { BLOCK_PIECE, decodeCounters, type RefcountTable } from './check-refcount-table.ts';
+import { refcountBits } from './geometry.ts';
+import { L1Entry, L2Entry } from './layout.ts';
+
+/**
+ * Whether a COPIED flag can disagree with its refcount: not when every active entry has the flag, every reference was
+ * counted, no cluster is referenced twice and every refcount is what was counted (and so 1).
+ */
+export function copiedMayBeWrong(claims: Claims, l1: L1Tables, l2: L2Rules, allEqual: boolean): boolean {
+  return l1.anyWithoutCopied || l2.anyWithoutCopied || claims.anyPastEnd || !allEqual || claims.counts.anyShared;
+}
+
+export function* checkCopied(claims: Claims, l1: L1Tables, table: RefcountTable): Generator<Progress, void> {
+  const refcounts = new StoredRefcounts(claims, table);
+  checkL1(claims, l1, refcounts);
+  const reader = new L2Reader(claims);
+  let done = 0;
+  for (const piece of l2Pieces(claims, l1, true)) {
+    if (piece.active === 0) continue;
+    // QEMU leaves out the entries of a table whose own refcount it cannot read.
+    if (refcounts.isOne(Math.floor(piece.table / claims.g.clusterSize)) === undefined) continue;
+    checkEntries(reader.read(piece), piece, claims, l1, refcounts);
+    if (++done % 64 === 0) yield { what: 'copied flags', done, total: Math.max(done, l1.activeEntries) };
+  }
+}
+
+/** Whether refcounts as stored are exactly 1: a bit for each cluster of the file, others looked up. */
+class StoredRefcounts {
+  readonly #ones = new ClusterBitmap();
+  readonly #clusters: number;
+  readonly #table: RefcountTable;
+  readonly #allReadable: boolean;
+
+  constructor({ device, g, clusters }: Claims, table: RefcountTable) {
+    this.#table = table;
+    this.#clusters = clusters;
+    const piece = Buffer.alloc(BLOCK_PIECE);
+    const blocks = Math.min(Math.ceil(clusters / g.refcountsPerBlock), table.entries);
+    let readable = true;
+    for (let i = 0; i < blocks; i++) {
+      if (!table.readable(i)) readable = false;
+      else if (table.block(i) !== 0) {
+        for (let at = 0; at < g.clusterSize; at += piece.length) {
+          const bytes = piece.subarray(0, Math.min(piece.length, g.clusterSize - at));
+          const first = i * g.refcountsPerBlock + (at * 8) / refcountBits(g);
+          if (first >= clusters) break;
+          device.read(table.block(i) + at, bytes);
+          this.#note(decodeCounters(bytes, g.refcountOrder), first);
+        }
+      }
+    }
+    this.#allReadable = readable;
+  }
+
+  /** All counters of a piece lie in one page of the bitmap. */
+  #note(counters: ArrayLike<number>, first: number): void {
+    const words = this.#ones.page(first);
+    const offset = first % 2 ** 20;
+    for (let i = 0; i < counters.length; i++) {
+      if (counters[i] !== 1) continue;
+      const at = offset + i;
+      words[at >>> 5] = (words[at >>> 5] as number) | (1 << (at & 31));
+    }
+  }
+
+  /** Undefined where the refcount cannot be read. */
+  isOne(cluster: number): boolean | undefined {
+    if (cluster < this.#clusters && this.#allReadable) return this.#ones.has(cluster);
+    const count = this.#table.get(cluster);
+    return count === undefined ? undefined : count === 1;
+  }
+
+  text(cluster: number): string {
+    return this.#table.text(cluster);
+  }
+}
+
+function checkL1(claims: Claims, l1: L1Tables, refcounts: StoredRefcounts): void {
+  const { mask } = L1Entry;
+  for (const { words, count, offset: start } of l1.activeBatches()) {
+    for (let i = 0; i < count; i++) {
+      const lo = words[2 * i] as number;
+      const hi = words[2 * i + 1] as number;
+      const offset = ((hi & mask.offset.hi) >>> 0) * 2 ** 32 + ((lo & mask.offset.lo) >>> 0);
+      if (offset === 0) continue;
+      const cluster = Math.floor(offset / claims.g.clusterSize);
+      const one = refcounts.isOne(cluster);
+      if (one === undefined || one === ((hi & COPIED) !== 0)) continue;
+      report(claims, 'l1', 1, hex64(hi, lo), offset, refcounts.text(cluster), () => l1.whereOf(start + 8 * i, true));
+    }
+  }
+}
+
+function checkEntries(
+  words: Int32Array,
+  piece: L2Piece,
+  claims: Claims,
+  l1: L1Tables,
+  refcounts: StoredRefcounts,
+): void {
+  const { g } = claims;
+  const { mask } = L2Entry;
+  const zeroFlag = g.l2EntrySize === 16 ? 0 : mask.zero.lo;
+  const down = g.clusterBits;
+  for (let o = 0; o < words.length; o += g.l2EntrySize / 4) {
+    const lo = words[o] as number;
+    const hi = words[o + 1] as number;
+    if ((hi | lo) === 0 || (hi & mask.compressed.hi) !== 0) continue;
+    const offsetHi = hi & mask.offset.hi;
+    const offsetLo = lo & mask.offset.lo;
+    const copied = (hi & COPIED) !== 0;
+    if ((offsetHi | offsetLo) === 0 && !(g.dataFile && copied && (lo & zeroFlag) === 0)) continue;
+    const cluster = offsetHi * 2 ** (32 - down) + (offsetLo >>> down);
+    const one = g.dataFile ? true : refcounts.isOne(cluster);
+    if (one === undefined || one === copied) continue;
+    const refcount = g.dataFile ? '1 by definition (external data file)' : refcounts.text(cluster);
+    const offset = cluster * g.clusterSize;
+    report(claims, 'l2', piece.active, hex64(hi, lo), offset, refcount, () => whereOfEntry(claims, l1, piece, 4 * o));
+  }
+}
+
+function report(
+  claims: Claims,
+  level: 'l1' | 'l2',
+  times: number,
+  entry: string,
+  offset: number,
+  refcount: string,
+  where: () => Where,
+): void {
+  claims.log.addLazily('corruption', times, () => {
+    const set = refcount !== '1' && !refcount.startsWith('1 ');
+    return {
+      code: `${level}-copied`,
+      severity: 'corruption',
+      class: 'consistency',
+      where: where(),
+      what: `${level.toUpperCase()} entry ${entry} has COPIED (bit 63) ${set ? 'set' : 'clear'}, but the refcount of the cluster at ${hex(offset)} is ${refcount}: the flag is expected exactly where it is 1`,
+      means: set ? 'a write would go to a cluster that others may use' : 'a write copies the cluster without need',
+      qemuCount: times,
+    };
+  });
+}

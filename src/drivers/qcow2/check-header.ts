@@ -1,0 +1,113 @@
+/**
+ * Rules of the header that do not stop an image from being opened: QEMU does not look at any of them.
+ */
+import { hex } from '../../bytes/size.ts';
+import type { Where } from '../../errors.ts';
+import type { Finding, FindingLog, Severity } from '../finding.ts';
+import { extensionOf } from './extensions.ts';
+import type { Header } from './header.ts';
+import { EXTENSION, HeaderV2, HeaderV3 } from './layout.ts';
+
+export function checkHeader(log: FindingLog, header: Header): void {
+  for (const [severity, finding] of headerFindings(header)) log.add({ ...finding, severity, qemuCount: 0 });
+}
+
+type HeaderFinding = [severity: Severity, finding: Omit<Finding, 'severity' | 'qemuCount'>];
+
+function* headerFindings(header: Header): Generator<HeaderFinding> {
+  if (header.version >= 3 && header.header_length % 8 !== 0) {
+    yield [
+      'note',
+      {
+        code: 'header-length-align',
+        class: 'align',
+        where: whereV3('header_length'),
+        what: `header_length is ${header.header_length}, a multiple of 8 required`,
+      },
+    ];
+  }
+  if (header.size % 512 !== 0) {
+    yield [
+      'note',
+      {
+        code: 'size-not-in-sectors',
+        class: 'size',
+        where: whereV2('size'),
+        what: `size is ${header.size} bytes, expected a multiple of 512`,
+        means: 'the bytes of the last, incomplete sector are not part of the disk',
+      },
+    ];
+  }
+  const end = header.version >= 3 ? header.header_length : HeaderV2.size;
+  if (header.backing_file_offset > 0 && header.backing_file_size > 0 && header.backing_file_offset < end) {
+    yield [
+      'corruption',
+      {
+        code: 'backing-name-overlap',
+        class: 'overlap',
+        where: whereV2('backing_file_offset'),
+        what: `backing_file_offset is ${hex(header.backing_file_offset)}, inside the header, expected at least ${hex(end)}`,
+        means: 'the name of the backing file and fields of the header are the same bytes',
+      },
+    ];
+  }
+  yield* featureFindings(header);
+}
+
+function* featureFindings(header: Header): Generator<HeaderFinding> {
+  if (header.incompatible_features.dirty) {
+    yield [
+      'note',
+      {
+        code: 'dirty',
+        class: 'dirty',
+        where: whereV3('incompatible_features'),
+        what: 'the dirty bit is set: the image was not closed, so refcounts may be wrong',
+        means: 'the next program that opens it for writing repairs it',
+      },
+    ];
+  }
+  if (header.incompatible_features.corrupt) {
+    yield [
+      'note',
+      {
+        code: 'marked-corrupt',
+        class: 'dirty',
+        where: whereV3('incompatible_features'),
+        what: 'the corrupt bit is set: a program found the image corrupt and stopped writing to it',
+        means: 'it can be opened read-only until it is repaired',
+      },
+    ];
+  }
+  const hasBitmaps = extensionOf(header.extensions, EXTENSION.bitmaps) !== undefined;
+  if (header.autoclear_features.bitmaps === hasBitmaps) return;
+  yield [
+    'note',
+    {
+      code: hasBitmaps ? 'bitmaps-stale' : 'bitmaps-without-extension',
+      class: 'consistency',
+      where: whereV3('autoclear_features'),
+      what: hasBitmaps
+        ? 'there is a bitmaps extension, but autoclear_features bit 0 is clear: the bitmaps are stale'
+        : 'autoclear_features bit 0 says that bitmaps are consistent, but there is no bitmaps extension',
+    },
+  ];
+}
+
+function whereV2(field: keyof typeof HeaderV2.at): Where {
+  return {
+    offset: HeaderV2.at[field],
+    length: HeaderV2.fields[field].size,
+    path: `header.${field}`,
+    spec: HeaderV2.spec,
+  };
+}
+
+function whereV3(field: keyof typeof HeaderV3.at): Where {
+  return {
+    offset: HeaderV3.at[field],
+    length: HeaderV3.fields[field].size,
+    path: `header.${field}`,
+    spec: HeaderV3.spec,
+  };
+}
