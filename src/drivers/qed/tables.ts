@@ -189,9 +189,10 @@ export function* runs(
 ): Generator<ExtentColumns> {
   if (range.from >= range.to) return;
   const n = g.tableEntries;
-  const decoder = new RunDecoder(g, range.end, size.batch, size.piece);
-  const l1Reader = new TableReader(device, Math.min(size.piece, n));
-  const l2Reader = new TableReader(device, Math.min(size.piece, n));
+  const piece = Math.min(size.piece, n, range.to - range.from);
+  const decoder = new RunDecoder(g, range.end, Math.min(size.batch, range.to - range.from), piece);
+  const l1Reader = new TableReader(device, piece);
+  const l2Reader = new TableReader(device, piece);
   for (const l1 of l1Reader.pieces(g.l1Offset, Math.floor(range.from / n), Math.ceil(range.to / n))) {
     for (let i = 0; i < l1.count; i++) {
       const base = (l1.first + i) * n;

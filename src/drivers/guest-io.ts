@@ -1,0 +1,110 @@
+/**
+ * Guest bytes of any image, from its translations: data from the device that holds it, zeros, compressed clusters
+ * through the driver, and what is not allocated from the backing image. Drivers translate; only this reads.
+ */
+import {
+  COMPRESSED,
+  DATA,
+  ENCRYPTED,
+  type ExtentColumns,
+  INVALID,
+  UNALLOCATED,
+  UNALLOCATED_ALLOCATED,
+} from '../bytes/extents.ts';
+import { hex, roundDown } from '../bytes/size.ts';
+import { ImageError } from '../errors.ts';
+import type { Image } from './driver.ts';
+
+/**
+ * Fills `target` with the guest bytes from `offset` (bytes) on. `chain` is the backing image, then its own, and so on:
+ * what nobody allocated, and what lies behind the end of a shorter backing image, reads as zeros. Throws ImageError
+ * `past-end`, `encrypted`, `invalid-entry`, `no-data-file`, and whatever decoding a compressed cluster throws.
+ */
+export function readGuest(image: Image, offset: number, target: Uint8Array, ...chain: readonly Image[]): void {
+  if (offset + target.length > image.size) {
+    throw new ImageError({
+      code: 'past-end',
+      class: 'range',
+      what: `guest range ${hex(offset)}..${hex(offset + target.length)} ends behind the end of the disk, ${hex(image.size)}`,
+    });
+  }
+  if (target.length === 0) return;
+  for (const columns of image.mappings(offset, offset + target.length)) {
+    for (let i = 0; i < columns.count; i++) readRow(image, columns, i, offset, target, chain);
+  }
+}
+
+/** The part of row `i` that lies in the range asked for. The first row may begin before it, the last end behind it. */
+function readRow(
+  image: Image,
+  columns: ExtentColumns,
+  i: number,
+  offset: number,
+  target: Uint8Array,
+  chain: readonly Image[],
+): void {
+  const { unit } = columns;
+  const start = (columns.guest[i] as number) * unit;
+  const from = Math.max(start, offset);
+  const to = Math.min(start + (columns.length[i] as number) * unit, offset + target.length);
+  if (from >= to) return;
+  const part = target.subarray(from - offset, to - offset);
+  switch (columns.kind[i]) {
+    case DATA:
+      dataDeviceOf(image, from).read((columns.host[i] as number) * unit + (from - start), part);
+      return;
+    case UNALLOCATED:
+    case UNALLOCATED_ALLOCATED:
+      readBacking(chain, from, part);
+      return;
+    case COMPRESSED:
+      readCompressed(image, from, part);
+      return;
+    case ENCRYPTED:
+      throw new ImageError({
+        code: 'encrypted',
+        class: 'unsupported',
+        what: `the guest data at ${hex(from)} is encrypted, and Platter does not decrypt`,
+      });
+    case INVALID: {
+      const { fault, host } = image.getMapping(from);
+      throw new ImageError({
+        code: 'invalid-entry',
+        class: 'consistency',
+        what: `guest offset ${hex(from)} cannot be read: ${fault ?? `its entry points to ${hex(host ?? 0)}`}`,
+        tryThis: 'check',
+      });
+    }
+    default:
+      part.fill(0);
+  }
+}
+
+function readBacking(chain: readonly Image[], offset: number, target: Uint8Array): void {
+  const [backing, ...below] = chain;
+  const covered = backing ? Math.max(Math.min(backing.size - offset, target.length), 0) : 0;
+  if (backing && covered > 0) readGuest(backing, offset, target.subarray(0, covered), ...below);
+  target.fill(0, covered);
+}
+
+/** Cluster by cluster: a compressed run has no host range of its own. */
+function readCompressed(image: Image, offset: number, target: Uint8Array): void {
+  for (let at = offset; at < offset + target.length; ) {
+    const cluster = roundDown(at, image.clusterSize);
+    const to = Math.min(cluster + image.clusterSize, offset + target.length);
+    const bytes = image.readCompressed?.(image.getMapping(cluster));
+    if (!bytes) throw new Error(`${image.format}: compressed clusters that the driver cannot decode`);
+    target.set(bytes.subarray(at - cluster, to - cluster), at - offset);
+    at = to;
+  }
+}
+
+function dataDeviceOf(image: Image, guest: number): NonNullable<Image['dataDevice']> {
+  if (image.dataDevice) return image.dataDevice;
+  throw new ImageError({
+    code: 'no-data-file',
+    class: 'unsupported',
+    what: `the guest data at ${hex(guest)} lies in an external data file, which is not open`,
+    tryThis: '--allow-external',
+  });
+}
