@@ -2,7 +2,7 @@
 # Makes the sample images with real QEMU (7.2 or later), in the folder of this script.
 #
 # The bytes are committed, so nobody needs to run this; it says how each came to be. Same QEMU, same bytes, but for
-# the snapshots' dates. Corrupt samples are made from good ones by overwriting a few bytes: see poke at the end.
+# the snapshots' dates. Corrupt samples are good ones with a few bytes overwritten.
 set -eu
 export LC_ALL=C
 cd "$(dirname "$0")"
@@ -102,11 +102,10 @@ qed fragmented.qed 8M cluster_size=4k,table_size=2
 io qed fragmented.qed 'write -q -P 0x31 28k 4k' 'write -q -P 0x32 20k 4k' 'write -q -P 0x33 12k 4k' 'write -q -P 0x34 24k 4k' \
   'write -q -P 0x35 5M 4k' 'write -q -P 0x36 16k 4k' 'write -q -z 0 4k'
 
-# corrupt/CODE.FORMAT: one defect each; `check` names exactly CODE. defects.tsv says which bytes make it:
-# name, the good image it starts from, byte offset, the bytes that go there.
-if [ -f defects.tsv ]; then
-  grep -v '^#' defects.tsv | while read -r name base offset bytes; do
-    cp "./$base" "corrupt/$name"
-    printf "$(printf %s "$bytes" | sed 's/../\\x&/g')" | dd of="corrupt/$name" bs=1 seek=$((offset)) conv=notrunc status=none
-  done
-fi
+# corrupt/CODE.FORMAT: one defect each; `check` names exactly CODE. defects.tsv says which bytes make it
+# from which good image.
+grep -v '^#' defects.tsv | while read -r name base offset bytes; do
+  if [ "$base" != + ]; then cp "./$base" "corrupt/$name"; fi
+  escaped=$(printf %s "$bytes" | sed 's/../\\x&/g')
+  /usr/bin/printf "$escaped" | dd of="corrupt/$name" bs=1 seek=$((offset)) conv=notrunc status=none
+done
