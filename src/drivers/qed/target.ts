@@ -270,11 +270,11 @@ class QedTarget implements ConversionTarget {
       });
     }
     if (first < this.#headerClusters) throw this.#hostTaken(first);
-    const taken = this.#live.setRun(first, clusters);
-    if (taken >= 0) throw this.#hostTaken(taken);
-    this.#eachPiece(guest / clusterSize, clusters, force, (word, count, done) =>
-      fillData(this.#tables.words, word, count, (first + done) * clusterSize, clusterSize),
-    );
+    this.#eachPiece(guest / clusterSize, clusters, force, (word, count, done) => {
+      const taken = this.#live.setRun(first + done, count);
+      if (taken >= 0) throw this.#hostTaken(taken);
+      fillData(this.#tables.words, word, count, (first + done) * clusterSize, clusterSize);
+    });
   }
 
   /** Zero clusters. A run may cover parts of larger target clusters: only without a backing file, and then says nothing. */
