@@ -1,0 +1,19 @@
+/** The qcow2 driver: what the registry knows of it. */
+import { decode } from '../../bytes/struct.ts';
+import type { Driver } from '../driver.ts';
+import { Qcow2Image } from './image.ts';
+import { ENTRIES, HeaderV2, LAYOUTS, MAGIC } from './layout.ts';
+import { qcow2Conversion } from './target.ts';
+
+export const qcow2Driver: Driver = {
+  name: 'qcow2',
+  layouts: LAYOUTS,
+  entries: ENTRIES,
+  // Any version from 2 on: one that is not known is refused with its number when it is opened.
+  probe: (head) => {
+    const { magic, version } = decode(HeaderV2, head);
+    return magic === MAGIC && version >= 2 ? 100 : 0;
+  },
+  open: (device, context) => Qcow2Image.open(device, context),
+  conversion: qcow2Conversion,
+};

@@ -1,0 +1,207 @@
+/**
+ * L2 entries into runs: the loop that map, check's preflight and conversion spend their time in.
+ *
+ * An entry mostly says what the one before it announces: the next cluster, or nothing again. So the loop keeps the
+ * entry that would continue the run and compares two int32 words with it; only the others are classified. Words come
+ * from a buffer turned by `swap64` (native, cheaper than DataView), so on the little-endian machines Node runs on,
+ * word 2i is the low half of entry i and word 2i + 1 the high half.
+ *
+ *  1. Runs are maximal across calls: the open run is carried until something ends it.
+ *  2. Every entry gives a run: one that breaks a rule becomes an `invalid` run of its own, and the walk goes on.
+ *  3. Nothing is allocated per entry. entry.ts is the slow, exact decode that a property test holds this to.
+ */
+import {
+  COMPRESSED,
+  DATA,
+  ENCRYPTED,
+  type ExtentColumns,
+  hasHost,
+  INVALID,
+  UNALLOCATED,
+  UNALLOCATED_ALLOCATED,
+  ZERO,
+  ZERO_ALLOCATED,
+} from '../../bytes/extents.ts';
+import { compressedRange, type Geometry, SUBCLUSTERS } from './geometry.ts';
+import { L2Entry } from './layout.ts';
+
+/** No run is open. */
+const NONE = -1;
+const OFFSET_HI = L2Entry.mask.offset.hi;
+const COMPRESSED_HI = L2Entry.mask.compressed.hi;
+/** Bits that a plain descriptor has clear in its high half: all but the offset and COPIED. */
+const ODD_HI = ~(OFFSET_HI | L2Entry.mask.copied.hi);
+const ALL = -1;
+
+export class RunDecoder {
+  readonly out: ExtentColumns;
+  readonly #g: Geometry;
+  readonly #fileSize: number;
+  /** Clusters: a host cluster must have a lower number. */
+  readonly #hostLimit: number;
+  readonly #dataKind: number;
+  #kind = NONE;
+  /** Units. */
+  #start = 0;
+  #host = 0;
+
+  /** `fileSize`: bytes of the image file. `out` must have room for what is decoded between two emptyings. */
+  constructor(g: Geometry, fileSize: number, out: ExtentColumns) {
+    this.out = out;
+    this.#g = g;
+    this.#fileSize = fileSize;
+    this.#hostLimit = g.dataFile ? 2 ** 56 / g.clusterSize : Math.ceil(fileSize / g.clusterSize);
+    this.#dataKind = g.crypt === 'none' ? DATA : ENCRYPTED;
+  }
+
+  /** A stretch without L2 entries, from `unit`: unallocated, or invalid as a whole. */
+  stretch(kind: typeof UNALLOCATED | typeof INVALID, unit: number): void {
+    this.#next(kind, unit, 0);
+  }
+
+  /** Closes the open run at `unit`, the end of the walk. */
+  close(unit: number): void {
+    if (this.#kind !== NONE) this.out.push(this.#kind, this.#start, unit - this.#start, this.#host);
+    this.#kind = NONE;
+  }
+
+  /** What stands at `unit` is of this kind: goes on with the open run, or closes it and opens another. */
+  #next(kind: number, unit: number, host: number): void {
+    if (kind === this.#kind && kind !== INVALID) {
+      if (!hasHost(kind) || host === this.#host + unit - this.#start) return;
+    }
+    this.close(unit);
+    this.#kind = kind;
+    this.#start = unit;
+    this.#host = host;
+  }
+
+  /**
+   * Decodes `count` entries in `words` (already turned) for guest clusters from `cluster`, a standard table's.
+   * Appends at most `count` runs.
+   */
+  standard(words: Int32Array, count: number, cluster: number): void {
+    const { kind: kinds, guest: guests, length: lengths, host: hosts } = this.out;
+    const { clusterBits, clusterSize, version, dataFile } = this.#g;
+    const hostLimit = this.#hostLimit;
+    const dataKind = this.#dataKind;
+    const hiScale = 2 ** (32 - clusterBits);
+    const lowMask = clusterSize - 1;
+    let rows = this.out.count;
+    let kind = this.#kind;
+    let start = this.#start;
+    let host = this.#host;
+    // The entry that continues the run, and what one cluster adds to it; step -1: no entry does.
+    let nextHi = 0;
+    let nextLo = 0;
+    let step = -1;
+    for (let i = 0, unit = cluster; i < count * 2; i += 2, unit++) {
+      const lo = words[i] as number;
+      const hi = words[i + 1] as number;
+      if (lo === nextLo && hi === nextHi && step >= 0) {
+        if (step > 0) {
+          nextLo = (nextLo + step) | 0;
+          if (nextLo >= 0 && nextLo < step) nextHi = (nextHi + 1) | 0;
+        }
+        continue;
+      }
+      let newKind = INVALID;
+      let newHost = 0;
+      step = -1;
+      if ((lo | hi) === 0) {
+        newKind = UNALLOCATED;
+        step = 0;
+      } else if ((hi & ODD_HI) !== 0) {
+        if ((hi & COMPRESSED_HI) !== 0 && this.#isCompressed(hi, lo)) {
+          newKind = COMPRESSED;
+          step = 0;
+        }
+      } else if ((lo & lowMask) <= 1) {
+        const zero = (lo & 1) === 1;
+        newHost = (hi & OFFSET_HI) * hiScale + (lo >>> clusterBits);
+        if (newHost === 0 && (zero || !dataFile || hi === 0)) {
+          if (!zero) newKind = UNALLOCATED;
+          else if (version > 2) newKind = ZERO;
+          step = 0;
+        } else if (newHost < hostLimit && (!dataFile || newHost === unit)) {
+          if (!zero) newKind = dataKind;
+          else if (version > 2) newKind = ZERO_ALLOCATED;
+          // Near the end of the file every entry is looked at: the run must not go on behind it.
+          step = newHost + count < hostLimit ? clusterSize : -1;
+        }
+        if (newKind === INVALID) {
+          newHost = 0;
+          step = -1;
+        }
+      }
+      nextLo = (lo + step) | 0;
+      nextHi = step > 0 && nextLo >= 0 && nextLo < step ? (hi + 1) | 0 : hi;
+      if (newKind === kind && newKind !== INVALID && (step === 0 || newHost === host + unit - start)) continue;
+      if (kind !== NONE) {
+        kinds[rows] = kind;
+        guests[rows] = start;
+        lengths[rows] = unit - start;
+        hosts[rows] = host;
+        rows++;
+      }
+      kind = newKind;
+      start = unit;
+      host = newHost;
+    }
+    this.out.count = rows;
+    this.#kind = kind;
+    this.#start = start;
+    this.#host = host;
+  }
+
+  /** The same for extended entries, 16 bytes each: at most 32 runs per entry. */
+  extended(words: Int32Array, count: number, cluster: number): void {
+    const { clusterBits, clusterSize, dataFile } = this.#g;
+    const hiScale = 2 ** (32 - clusterBits);
+    for (let i = 0; i < count; i++) {
+      const lo = words[4 * i] as number;
+      const hi = words[4 * i + 1] as number;
+      const allocated = words[4 * i + 2] as number;
+      const zero = words[4 * i + 3] as number;
+      const unit = (cluster + i) * SUBCLUSTERS;
+      if ((hi & COMPRESSED_HI) !== 0) {
+        const valid = (allocated | zero) === 0 && this.#isCompressed(hi, lo);
+        this.#next(valid ? COMPRESSED : INVALID, unit, 0);
+        continue;
+      }
+      const host = (hi & OFFSET_HI) * hiScale + (lo >>> clusterBits);
+      const owns = host > 0 || (dataFile && hi < 0);
+      const valid =
+        (hi & ODD_HI) === 0 &&
+        (lo & (clusterSize - 1)) === 0 &&
+        (allocated & zero) === 0 &&
+        (owns ? host < this.#hostLimit && (!dataFile || host === cluster + i) : allocated === 0);
+      if (!valid) this.#next(INVALID, unit, 0);
+      else if (owns) this.#subclusters(allocated, zero, unit, host * SUBCLUSTERS);
+      else this.#unbacked(zero, unit);
+    }
+  }
+
+  /** Subclusters of a cluster with host space: data, zero, or neither. */
+  #subclusters(allocated: number, zero: number, unit: number, host: number): void {
+    if (allocated === ALL) this.#next(this.#dataKind, unit, host);
+    for (let i = 0; i < SUBCLUSTERS && allocated !== ALL; i++) {
+      const plain = ((zero >>> i) & 1) === 1 ? ZERO_ALLOCATED : UNALLOCATED_ALLOCATED;
+      this.#next(((allocated >>> i) & 1) === 1 ? this.#dataKind : plain, unit + i, host + i);
+    }
+  }
+
+  /** Subclusters of a cluster without host space: zero or unallocated. */
+  #unbacked(zero: number, unit: number): void {
+    if (zero === 0) {
+      this.#next(UNALLOCATED, unit, 0);
+      return;
+    }
+    for (let i = 0; i < SUBCLUSTERS; i++) this.#next(((zero >>> i) & 1) === 1 ? ZERO : UNALLOCATED, unit + i, 0);
+  }
+
+  /** Whether a compressed descriptor keeps its rules; called for compressed clusters only. */
+  #isCompressed(hi: number, lo: number): boolean {
+    return hi >= 0 && !this.#g.dataFile && compressedRange(this.#g, hi, lo).offset < this.#fileSize;
+  }
+}
