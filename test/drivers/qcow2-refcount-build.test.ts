@@ -38,10 +38,7 @@ describe('refcountSize', () => {
         (clusters, clusterBits, order, spareBlocks) => {
           const clusterSize = 2 ** clusterBits;
           const perBlock = (clusterSize * 8) / 2 ** order;
-          const { blocks, tableClusters } = refcountSize(clusters, clusterSize, order, {
-            blocks: spareBlocks,
-            tableFits: () => false,
-          });
+          const { blocks, tableClusters } = refcountSize(clusters, clusterSize, order, spareBlocks);
           const appended = Math.max(blocks - spareBlocks, 0) + tableClusters;
           expect(blocks * perBlock).toBeGreaterThanOrEqual(clusters + appended);
           expect((tableClusters * clusterSize) / 8).toBeGreaterThanOrEqual(blocks);

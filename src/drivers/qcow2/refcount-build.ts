@@ -19,28 +19,20 @@ export interface RefcountSize {
 }
 
 /**
- * The smallest structure that covers `clusters` clusters plus what of itself is appended behind them. `spare` says how
- * many of the block clusters find room inside the file already, and whether the table does.
- * Monotone, so it ends: each round only adds clusters (FORMATS: counting rule).
+ * The smallest structure that covers `clusters` clusters plus what of itself is appended behind them: the table, and
+ * the blocks that do not fit in `spare` free clusters. Monotone, so it ends: each round only adds clusters.
  */
-export function refcountSize(
-  clusters: number,
-  clusterSize: number,
-  refcountOrder: number,
-  spare: { readonly blocks: number; readonly tableFits: (clusters: number) => boolean } = NO_SPARE,
-): RefcountSize {
+export function refcountSize(clusters: number, clusterSize: number, refcountOrder: number, spare = 0): RefcountSize {
   const perBlock = refcountsPerBlock(clusterSize, refcountOrder);
   let appended = 0;
   for (;;) {
     const blocks = Math.ceil((clusters + appended) / perBlock);
     const tableClusters = Math.ceil(blocks / (clusterSize / 8));
-    const needed = Math.max(blocks - spare.blocks, 0) + (spare.tableFits(tableClusters) ? 0 : tableClusters);
+    const needed = Math.max(blocks - spare, 0) + tableClusters;
     if (needed <= appended) return { blocks, tableClusters };
     appended = needed;
   }
 }
-
-const NO_SPARE = { blocks: 0, tableFits: () => false };
 
 /** Writes the refcount blocks at `blockOffsets` (bytes, in order of the clusters they count) from the bitmap. */
 export function* writeRefcountBlocks(
