@@ -3,7 +3,7 @@
  * path. The one Device that touches the disk.
  *
  * Invariants:
- *  1. Opened read-only unless asked; `reopen('read-write')` gives the same file or throws.
+ *  1. Opened read-only unless asked; `allowWrites` opens the very same file for writing, or throws.
  *  2. Symbolic links are resolved once, at open; a FIFO, socket, character device or folder is refused, unopened.
  *  3. A read or write is done wholly or throws an ImageError that names the file, the offset and the reason.
  *  4. A failed flush is final: nobody knows what is on the disk, so every later write and flush throws the same.
@@ -15,6 +15,8 @@ import {
   fdatasyncSync,
   fstatSync,
   ftruncateSync,
+  futimesSync,
+  lstatSync,
   openSync,
   readFileSync,
   readSync,
@@ -25,7 +27,14 @@ import {
 import { EXACT_STATS } from '../bytes/size.ts';
 import { ImageError } from '../errors.ts';
 import type { Device } from './device.ts';
-import { differences, type FileIdentity, identityOf, identityOfDescriptor, identityOfPath } from './identity.ts';
+import {
+  differences,
+  type FileIdentity,
+  identityOf,
+  identityOfDescriptor,
+  identityOfPath,
+  sameFile,
+} from './identity.ts';
 import { errnoOf, ioError } from './io-error.ts';
 
 export type Access = 'read-only' | 'read-write';
@@ -39,26 +48,34 @@ export class FileDevice implements Device {
   /** The path with its symbolic links resolved, as at open. */
   readonly path: string;
   readonly kind: 'file' | 'block-device';
-  #fd: number;
-  #access: Access;
+  readonly #fd: number;
+  /** The same descriptor when opened read-write; undefined while nothing may be written. */
+  #writeFd: number | undefined;
   #size: number;
   #identity: FileIdentity;
   #failure: ImageError | undefined;
 
   /**
+   * `how` is for files that Platter itself makes: `create` makes a new one, for its owner only, and `no-follow`
+   * refuses a symbolic link in its place.
    * Throws ImageError: `not-found`, `not-a-file`, `permission-denied`, `symlink-loop`, `bad-file-name`,
-   * `read-only-file-system`, `io-error`.
+   * `read-only-file-system`, `io-error`, `file-exists`.
    */
-  constructor(name: string, access: Access = 'read-only') {
+  constructor(name: string, access: Access = 'read-only', how: 'follow' | 'no-follow' | 'create' = 'follow') {
     this.name = name;
-    this.#access = access;
     try {
-      this.path = realpathSync(name);
-      this.kind = kindOf(name, statSync(this.path, EXACT_STATS));
-      this.#fd = openSync(this.path, openFlags(access));
+      this.path = how === 'follow' ? realpathSync(name) : name;
+      if (how === 'create') {
+        this.kind = 'file';
+        this.#fd = openSync(name, openFlags('read-write') | constants.O_CREAT | constants.O_EXCL, 0o600);
+      } else {
+        this.kind = kindOf(name, (how === 'follow' ? statSync : lstatSync)(this.path, EXACT_STATS));
+        this.#fd = openSync(this.path, openFlags(access));
+      }
     } catch (error) {
-      throw ioError(error, name, `open it ${access}`);
+      throw ioError(error, name, how === 'create' ? 'make it' : `open it ${access}`);
     }
+    if (access === 'read-write' || how === 'create') this.#writeFd = this.#fd;
     // Between the look at the path and the open, another file may have taken its place: only the descriptor counts.
     const stats = fstatSync(this.#fd, EXACT_STATS);
     kindOf(name, stats);
@@ -70,11 +87,11 @@ export class FileDevice implements Device {
     return this.#size;
   }
 
-  get access(): Access {
-    return this.#access;
+  get writable(): boolean {
+    return this.#writeFd !== undefined;
   }
 
-  /** For the devices of a kernel interface that needs it (/proc/self/fdinfo). Valid until `reopen` or `close`. */
+  /** For the devices of a kernel interface that needs it (/proc/self/fdinfo). Valid until `close`. */
   get descriptor(): number {
     return this.#fd;
   }
@@ -84,7 +101,23 @@ export class FileDevice implements Device {
     return this.#identity;
   }
 
-  /** Whether other names (hard links) lead to the same file. */
+  /** When it was last written to, milliseconds since 1970, as it is now. */
+  get mtimeMs(): number {
+    return fstatSync(this.#fd).mtimeMs;
+  }
+
+  /** The user who owns it. */
+  get owner(): number {
+    return fstatSync(this.#fd).uid;
+  }
+
+  /** Sets its modification time to now. */
+  touch(): void {
+    const now = Date.now() / 1000;
+    futimesSync(this.#fd, now, now);
+  }
+
+  /** How many names (hard links) lead to it. */
   get linkCount(): number {
     return fstatSync(this.#fd).nlink;
   }
@@ -97,9 +130,7 @@ export class FileDevice implements Device {
     const changes = differences(this.#identity, identityOfDescriptor(this.#fd));
     const there = identityOfPath(this.path);
     if (!there) changes.push('its path leads nowhere any more');
-    else if (differences({ ...this.#identity, size: there.size, mtimeNs: there.mtimeNs }, there).length > 0) {
-      changes.push('another file stands at its path');
-    }
+    else if (!sameFile(this.#identity, there)) changes.push('another file stands at its path');
     return changes;
   }
 
@@ -110,19 +141,18 @@ export class FileDevice implements Device {
   }
 
   /**
-   * Opens the same file again with other access. Throws ImageError `file-changed` when the path leads to another
-   * file by now, and as the constructor does.
+   * Opens the same file for writing as well. Throws ImageError `file-changed` when the path leads to another file by
+   * now, and as the constructor does. Nothing to do for a file opened read-write.
    */
-  reopen(access: Access): void {
-    if (access === this.#access) return;
+  allowWrites(): void {
+    if (this.#writeFd !== undefined) return;
     let fd: number;
     try {
-      fd = openSync(this.path, openFlags(access));
+      fd = openSync(this.path, openFlags('read-write'));
     } catch (error) {
-      throw ioError(error, this.name, `open it ${access}`);
+      throw ioError(error, this.name, 'open it for writing');
     }
-    const now = identityOfDescriptor(fd);
-    if (now.dev !== this.#identity.dev || now.ino !== this.#identity.ino) {
+    if (!sameFile(identityOfDescriptor(fd), this.#identity)) {
       closeSync(fd);
       throw new ImageError({
         code: 'file-changed',
@@ -130,9 +160,14 @@ export class FileDevice implements Device {
         tryThis: 'open it again',
       });
     }
-    closeSync(this.#fd);
-    this.#fd = fd;
-    this.#access = access;
+    this.#writeFd = fd;
+  }
+
+  /** Takes back `allowWrites`. */
+  denyWrites(): void {
+    if (this.#writeFd === undefined || this.#writeFd === this.#fd) return;
+    closeSync(this.#writeFd);
+    this.#writeFd = undefined;
   }
 
   read(offset: number, target: Uint8Array): void {
@@ -162,13 +197,13 @@ export class FileDevice implements Device {
   }
 
   write(offset: number, bytes: Uint8Array): void {
-    this.#checkWritable();
+    const fd = this.#writable();
     this.#checkOffset(offset, bytes.length);
     if (this.kind === 'block-device' && offset + bytes.length > this.#size)
       throw this.#fixedSize(offset + bytes.length);
     let done = 0;
     try {
-      while (done < bytes.length) done += writeSync(this.#fd, bytes, done, bytes.length - done, offset + done);
+      while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
     } catch (error) {
       throw ioError(error, this.name, `write ${bytes.length} bytes`, offset, bytes.length);
     } finally {
@@ -177,11 +212,11 @@ export class FileDevice implements Device {
   }
 
   resize(size: number): void {
-    this.#checkWritable();
+    const fd = this.#writable();
     this.#checkOffset(size, 0);
     if (this.kind === 'block-device') throw this.#fixedSize(size);
     try {
-      ftruncateSync(this.#fd, size);
+      ftruncateSync(fd, size);
     } catch (error) {
       throw ioError(error, this.name, `make it ${size} bytes long`);
     }
@@ -190,9 +225,9 @@ export class FileDevice implements Device {
 
   /** fdatasync. Throws ImageError `flush-failed`, and from then on every write and flush throws it again. */
   flush(): void {
-    this.#checkWritable();
+    const fd = this.#writable();
     try {
-      fdatasyncSync(this.#fd);
+      fdatasyncSync(fd);
     } catch (error) {
       // The kernel marks failed pages clean, so a second fsync would succeed without having written them.
       this.#failure = new ImageError({
@@ -205,12 +240,15 @@ export class FileDevice implements Device {
   }
 
   close(): void {
+    this.denyWrites();
     closeSync(this.#fd);
   }
 
-  #checkWritable(): void {
-    if (this.#access === 'read-only') throw new Error(`${this.name} was opened read-only; a write is a bug`);
+  /** The descriptor for writing. */
+  #writable(): number {
+    if (this.#writeFd === undefined) throw new Error(`${this.name} was opened read-only; a write is a bug`);
     if (this.#failure) throw this.#failure;
+    return this.#writeFd;
   }
 
   #checkOffset(offset: number, length: number): void {

@@ -1,0 +1,69 @@
+/**
+ * Gathers neighbouring writes into large ones: a system call for each L2 table or refcount block would cost more
+ * than the bytes do. Order between the gathered writes and what follows is kept.
+ */
+import type { Device } from './device.ts';
+
+/** Bytes. Beyond this, larger writes are no faster. */
+export const COMBINED = 2 ** 20;
+
+export class CombiningDevice implements Device {
+  readonly #base: Device;
+  readonly #buffer: Uint8Array;
+  #offset = 0;
+  #length = 0;
+
+  constructor(base: Device, capacity = COMBINED) {
+    this.#base = base;
+    this.#buffer = new Uint8Array(capacity);
+  }
+
+  get name(): string {
+    return this.#base.name;
+  }
+
+  get size(): number {
+    return this.#length === 0 ? this.#base.size : Math.max(this.#base.size, this.#offset + this.#length);
+  }
+
+  read(offset: number, target: Uint8Array): void {
+    if (offset < this.#offset + this.#length && this.#offset < offset + target.length) this.drain();
+    this.#base.read(offset, target);
+  }
+
+  write(offset: number, bytes: Uint8Array, what?: string): void {
+    if (this.#length > 0 && offset !== this.#offset + this.#length) this.drain();
+    for (let at = 0; at < bytes.length; ) {
+      if (this.#length === 0) {
+        this.#offset = offset + at;
+        if (bytes.length - at >= this.#buffer.length) {
+          this.#base.write(offset + at, bytes.subarray(at), what);
+          return;
+        }
+      }
+      const count = Math.min(bytes.length - at, this.#buffer.length - this.#length);
+      this.#buffer.set(bytes.subarray(at, at + count), this.#length);
+      this.#length += count;
+      at += count;
+      if (this.#length === this.#buffer.length) this.drain();
+    }
+  }
+
+  /** Passes on what is gathered; not a barrier. */
+  drain(): void {
+    const length = this.#length;
+    if (length === 0) return;
+    this.#length = 0;
+    this.#base.write(this.#offset, this.#buffer.subarray(0, length));
+  }
+
+  resize(size: number): void {
+    this.drain();
+    this.#base.resize(size);
+  }
+
+  flush(): void {
+    this.drain();
+    this.#base.flush();
+  }
+}
