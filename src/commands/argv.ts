@@ -1,0 +1,127 @@
+/**
+ * What the program was asked to do, from its arguments. Options may stand before or after the image; what follows
+ * `--` is never an option. The first word is a subcommand when a command has that name (`./map` names a file).
+ */
+import { ImageError } from '../errors.ts';
+import { FOLLOW_POLICIES, type FollowPolicy } from '../session/follow.ts';
+import { FORMAT_NAMES } from '../session/formats.ts';
+import { CATALOG } from './catalog.ts';
+import { type Command, usage } from './command.ts';
+import { commandNamed, notFound } from './help.ts';
+import { type Flags, flag, flagWith, oneOf, text } from './params.ts';
+import { flagValue, type Split, split, type Values, valuesOf } from './parse.ts';
+
+export const OUTPUTS = ['human', 'json'] as const;
+
+/** Options of the program itself, valid with every subcommand. */
+export const PROGRAM_FLAGS = {
+  format: flagWith(text('FORMAT', 'the format of the image: no probing', FORMAT_NAMES), undefined, 'f'),
+  output: flagWith(oneOf('OUTPUT', OUTPUTS, 'lines for people, or JSON'), 'human'),
+  follow: flagWith(
+    oneOf('POLICY', FOLLOW_POLICIES, 'which files named inside an image may be opened: none unless asked'),
+    'none',
+  ),
+  cmd: flagWith(text('COMMAND', 'run this command and exit; may be given again'), undefined, 'c'),
+  help: flag('show help', 'h'),
+  version: flag('show the version', 'V'),
+} as const satisfies Flags;
+
+/** What holds however the program was called. */
+export interface Settings {
+  readonly format: string | undefined;
+  readonly json: boolean;
+  readonly follow: FollowPolicy;
+}
+
+export type Invocation = { readonly settings: Settings } & (
+  | { readonly mode: 'version' }
+  | { readonly mode: 'help'; readonly command?: string }
+  /** A subcommand: `image` is opened first where the command is one on an image. */
+  | { readonly mode: 'once'; readonly command: Command; readonly image?: string; readonly values: Values }
+  /** `-c` lines, then the end. */
+  | { readonly mode: 'script'; readonly image?: string; readonly lines: readonly string[] }
+  /** Lines from standard input. */
+  | { readonly mode: 'prompt'; readonly image?: string }
+);
+
+/** Throws ImageError for usage that cannot be understood. */
+export function invocation(argv: readonly string[]): Invocation {
+  const head = headOf(argv);
+  const command = head === undefined ? undefined : commandNamed(CATALOG, argv[head] as string);
+  const words = command ? argv.filter((_, i) => i !== head) : argv;
+  const given = split({ ...PROGRAM_FLAGS, ...command?.flags }, words, command ? `platter ${command.name}` : 'platter');
+  const settings = settingsOf(given);
+  if (given.flags.has('version')) return { mode: 'version', settings };
+  if (given.flags.has('help')) return { mode: 'help', command: command?.name, settings };
+  if (command?.name === 'help') return { mode: 'help', command: given.positional[0], settings };
+  if (command) return { ...once(command, given), settings };
+  const [image, extra] = given.positional;
+  if (extra !== undefined) throw tooMany(image as string, extra);
+  const lines = given.flags.get('cmd');
+  return lines ? { mode: 'script', image, lines, settings } : { mode: 'prompt', image, settings };
+}
+
+/** The index of the first word that is neither an option nor an option's value. */
+function headOf(argv: readonly string[]): number | undefined {
+  const takesValue = Object.entries(PROGRAM_FLAGS).flatMap(([name, f]) =>
+    'param' in f && f.param ? [`--${name}`, ...('short' in f && f.short ? [`-${f.short}`] : [])] : [],
+  );
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] as string;
+    if (word === '--') return undefined;
+    if (takesValue.includes(word)) i++;
+    else if (!word.startsWith('-')) return i;
+  }
+  return undefined;
+}
+
+function settingsOf({ flags }: Split): Settings {
+  return {
+    format: flagValue(PROGRAM_FLAGS.format, flags.get('format')) as string | undefined,
+    json: flagValue(PROGRAM_FLAGS.output, flags.get('output')) === 'json',
+    follow: flagValue(PROGRAM_FLAGS.follow, flags.get('follow')) as FollowPolicy,
+  };
+}
+
+function once(command: Command, given: Split): { mode: 'once'; command: Command; image?: string; values: Values } {
+  if (given.flags.has('cmd')) {
+    throw new ImageError({ code: 'bad-flag', what: `platter ${command.name} is one command; -c goes without it` });
+  }
+  if (command.place === 'prompt' || command.place === 'steps') throw promptOnly(command);
+  if (command.place === 'files') return { mode: 'once', command, values: valuesOf(command, given) };
+  const [image, ...positional] = given.positional;
+  if (image !== undefined) {
+    return { mode: 'once', command, image, values: valuesOf(command, { positional, flags: given.flags }) };
+  }
+  throw new ImageError({
+    code: 'bad-argument-count',
+    what: `platter ${command.name}: no image given`,
+    tryThis: subcommandUsage(command),
+  });
+}
+
+/** `platter map [--sort COLUMN] IMAGE [OFFSET] [LENGTH]` */
+export function subcommandUsage(command: Command): string {
+  const words = usage(command).split(' ');
+  if (command.place !== 'image') return `platter ${words.join(' ')}`;
+  const params = Object.keys(command.params).length;
+  words.splice(words.length - params, 0, 'IMAGE');
+  return `platter ${words.join(' ')}`;
+}
+
+function promptOnly({ name, place }: Command): ImageError {
+  return new ImageError({
+    code: 'prompt-only',
+    what: `${name} is a command of the prompt${place === 'steps' ? ': what it stages ends with the program' : ''}`,
+    tryThis: place === 'steps' ? `platter IMAGE -c '…' -c ${name} -c commit` : 'platter IMAGE',
+  });
+}
+
+function tooMany(first: string, second: string): ImageError {
+  const { code, what, tryThis } = notFound(CATALOG, first);
+  return new ImageError({
+    code,
+    what: `${what}, and one image is all that platter opens: '${first}' or '${second}'`,
+    tryThis: tryThis ?? 'platter --help',
+  });
+}

@@ -1,0 +1,49 @@
+/** Every command, in the order in which help lists them. */
+import { alloc } from './alloc.ts';
+import { check } from './check.ts';
+import { close } from './close.ts';
+import type { Command } from './command.ts';
+import { commit } from './commit.ts';
+import { convertInPlace } from './convert-inplace.ts';
+import { copyHeader } from './copy-header.ts';
+import { discard } from './discard.ts';
+import { getopts } from './getopts.ts';
+import { helpCommand } from './help.ts';
+import { info } from './info.ts';
+import { length } from './length.ts';
+import { map } from './map.ts';
+import { open } from './open.ts';
+import { openTarget } from './open-target.ts';
+import { plan } from './plan.ts';
+import { quit } from './quit.ts';
+import { recover } from './recover.ts';
+import { redo } from './redo.ts';
+import { rollback } from './rollback.ts';
+import { setmap } from './setmap.ts';
+import { steps } from './steps.ts';
+import { undo } from './undo.ts';
+
+export const CATALOG: readonly Command[] = [
+  open,
+  close,
+  info,
+  length,
+  map,
+  alloc,
+  check,
+  convertInPlace,
+  getopts,
+  openTarget,
+  setmap,
+  copyHeader,
+  plan,
+  steps,
+  undo,
+  redo,
+  discard,
+  commit,
+  rollback,
+  recover,
+  helpCommand(() => CATALOG),
+  quit,
+];

@@ -1,0 +1,38 @@
+/** `commit`: the staged steps reach the file. */
+import { commitSteps } from '../session/commit.ts';
+import type { Session } from '../session/session.ts';
+import { imageCommand } from './command.ts';
+import { commitFacts } from './conversion-report.ts';
+import { file, flagWith } from './params.ts';
+import type { Fact } from './view.ts';
+
+export const commit = imageCommand({
+  name: 'commit',
+  group: 'session',
+  place: 'steps',
+  summary: 'Write every applied step to the file',
+  details:
+    'New parts are written where the old image claims nothing and made durable; what is overwritten is journalled ' +
+    'beside the image first; the header is the last write. Whatever stops it, power loss included, the file is the ' +
+    'old image, the new one, or recovered by `recover`. Refused when another program holds the file, or changed it.',
+  params: {},
+  flags: {
+    rollback: flagWith(file('FILE', 'keep what `rollback` needs to give back the original in FILE'), undefined),
+  },
+  examples: [{ line: 'open-target qed; setmap --all; copy-header; commit', image: 'start.qcow2' }],
+  *run(session, { rollback }) {
+    const count = session.steps.filter((step) => step.applied).length;
+    const result = yield* commitSteps(session, { rollback, label: labelOf(session) });
+    const facts: Fact[] = [
+      { key: 'committed', value: `${count} ${count === 1 ? 'step' : 'steps'}`, only: 'text' },
+      { key: 'steps', value: count, only: 'json' },
+      ...commitFacts(result),
+    ];
+    return { kind: 'facts', facts };
+  },
+});
+
+/** The commands, for the journal. */
+function labelOf({ steps }: Session): string {
+  return steps.flatMap(({ line, applied }) => (applied ? [line] : [])).join('; ');
+}

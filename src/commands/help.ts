@@ -1,0 +1,104 @@
+/** Help, from the declarations. The list of commands comes in as a function, since help is in the list itself. */
+import { ImageError } from '../errors.ts';
+import { type Command, debuggerCommand, type Group, usage } from './command.ts';
+import { nearest } from './nearest.ts';
+import type { Param } from './params.ts';
+import { optional, text } from './params.ts';
+import { message, type View } from './view.ts';
+
+export const GROUP_TITLES: Readonly<Record<Group, string>> = {
+  image: 'Images',
+  inspect: 'Looking',
+  convert: 'Converting in place',
+  session: 'Steps',
+  help: 'Help',
+};
+
+export function helpCommand(catalog: () => readonly Command[]): Command {
+  return debuggerCommand({
+    name: 'help',
+    aliases: ['?', 'h'],
+    group: 'help',
+    place: 'prompt',
+    summary: 'List the commands, or explain one',
+    params: { command: optional(text('COMMAND', 'the command to explain'), undefined) },
+    flags: {},
+    examples: [{ line: 'help' }, { line: 'help map' }],
+    run(_host, { command }) {
+      if (command === undefined) return overview(catalog());
+      const found = commandNamed(catalog(), command);
+      if (!found) throw notFound(catalog(), command);
+      return explanation(found);
+    },
+  });
+}
+
+export function commandNamed(catalog: readonly Command[], name: string): Command | undefined {
+  return catalog.find((command) => command.name === name || command.aliases?.includes(name));
+}
+
+/** qemu-io's words, and what was perhaps meant. */
+export function notFound(catalog: readonly Command[], name: string): ImageError {
+  const meant = nearest(
+    name,
+    catalog.map((command) => command.name),
+  );
+  return new ImageError({
+    code: 'no-such-command',
+    what: `command "${name}" not found`,
+    tryThis: meant === undefined ? undefined : `${meant}, if that is what you meant`,
+  });
+}
+
+function overview(catalog: readonly Command[]): View {
+  const groups = [...new Set(catalog.map((command) => command.group))];
+  const lines = groups.flatMap((group) => [
+    `${GROUP_TITLES[group]}:`,
+    ...catalog.filter((c) => c.group === group).map((c) => `  ${usage(c)} -- ${c.summary}`),
+    '',
+  ]);
+  lines.push("Use 'help COMMAND' for extended help. Numbers: 65536, 0x10000, 64k, 1.5M.");
+  const data = catalog.map((c) => ({ name: c.name, usage: usage(c), summary: c.summary }));
+  return message(lines.join('\n'), { commands: data });
+}
+
+function explanation(command: Command): View {
+  const lines = [`${usage(command)} -- ${command.summary}`];
+  if (command.aliases?.length) lines.push(`Also: ${command.aliases.join(', ')}`);
+  if (command.details) lines.push('', wrapped(command.details));
+  const rows = [
+    ...Object.values(command.params).map((param) => [param.placeholder, described(param)] as const),
+    ...Object.entries(command.flags).map(([name, flag]) => {
+      const short = flag.short && flag.short !== name ? `-${flag.short}, ` : '';
+      const long = name.length === 1 ? `-${name}` : `--${name}`;
+      const value = flag.param ? ` ${flag.param.placeholder}` : '';
+      return [`${short}${long}${value}`, flag.param ? described(flag.param) : flag.doc] as const;
+    }),
+  ];
+  const width = rows.reduce((most, [name]) => Math.max(most, name.length), 0);
+  if (rows.length > 0) lines.push('', ...rows.map(([name, doc]) => `  ${name.padEnd(width)}  ${doc}`));
+  lines.push('', 'Example:', ...command.examples.map((e) => `  ${e.line}${e.image ? `    # on ${e.image}` : ''}`));
+  const { name, summary, details, examples } = command;
+  return message(lines.join('\n'), { name, usage: usage(command), summary, details, examples });
+}
+
+/** The meaning of an argument, with the words it may be. */
+export function described({ doc, choices }: Param<unknown>): string {
+  return choices.length > 0 ? `${doc} (${choices.join(', ')})` : doc;
+}
+
+const WIDTH = 96;
+
+/** Lines of at most WIDTH characters; line ends in the text stay. */
+export function wrapped(text: string): string {
+  const lines = text.split('\n').flatMap((line) => {
+    const out = [''];
+    for (const word of line.split(' ')) {
+      const last = out[out.length - 1] as string;
+      if (last !== '' && last.length + 1 + word.length > WIDTH) out.push(word);
+      else out[out.length - 1] = last === '' ? word : `${last} ${word}`;
+    }
+    return out;
+  });
+  return lines.join('\n');
+}

@@ -1,0 +1,104 @@
+/**
+ * The prompt's line, cut into words as a shell does: blanks separate, '…' and "…" quote, backslash takes the next
+ * character as it is, # at the start of a word begins a comment, ; ends a command. An unquoted | is refused rather
+ * than taken as a letter: it is kept for pipes.
+ *
+ * Words keep where they stood, for completion and for pointing at a mistake.
+ */
+import { ImageError } from '../errors.ts';
+
+export interface Word {
+  readonly text: string;
+  /** Where it stands in the line: characters, end exclusive, quotes included. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** One command of a line. */
+export interface Statement {
+  readonly words: readonly Word[];
+  /** The statement's own text, for the list of steps. */
+  readonly text: string;
+}
+
+/** Throws ImageError `unterminated-quote` or `no-pipes`. */
+export function statements(line: string): Statement[] {
+  const found: Statement[] = [];
+  let words: Word[] = [];
+  const finish = (): void => {
+    const first = words[0];
+    const last = words[words.length - 1];
+    if (first && last) found.push({ words, text: line.slice(first.from, last.to) });
+    words = [];
+  };
+  let at = 0;
+  while (at < line.length) {
+    const c = line[at] as string;
+    if (isBlank(c)) at++;
+    else if (c === '#') break;
+    else if (c === ';') {
+      finish();
+      at++;
+    } else {
+      const word = readWord(line, at);
+      words.push(word);
+      at = word.to;
+    }
+  }
+  finish();
+  return found;
+}
+
+function readWord(line: string, from: number): Word {
+  let text = '';
+  let at = from;
+  while (at < line.length) {
+    const c = line[at] as string;
+    if (isBlank(c) || c === ';') break;
+    if (c === '|') throw noPipes(at);
+    if (c === '\\' && at + 1 < line.length) {
+      text += line[at + 1];
+      at += 2;
+    } else if (c === "'" || c === '"') {
+      const end = closingQuote(line, at);
+      const inside = line.slice(at + 1, end);
+      text += c === '"' ? inside.replace(/\\(["\\])/g, '$1') : inside;
+      at = end + 1;
+    } else {
+      text += c;
+      at++;
+    }
+  }
+  return { text, from, to: at };
+}
+
+/** Index of the quote that closes the one at `open`; inside "…" a backslash protects the next character. */
+function closingQuote(line: string, open: number): number {
+  const quote = line[open];
+  for (let at = open + 1; at < line.length; at++) {
+    if (quote === '"' && line[at] === '\\') at++;
+    else if (line[at] === quote) return at;
+  }
+  throw new ImageError({
+    code: 'unterminated-quote',
+    what: `the quote ${quote} at character ${open + 1} is never closed`,
+    tryThis: 'put a backslash before it to take it as a character',
+  });
+}
+
+function noPipes(at: number): ImageError {
+  return new ImageError({
+    code: 'no-pipes',
+    what: `there are no pipes here: | at character ${at + 1}`,
+    tryThis: "'|' in quotes for the character itself; setmap --all to map everything",
+  });
+}
+
+function isBlank(c: string): boolean {
+  return c === ' ' || c === '\t' || c === '\n' || c === '\r';
+}
+
+/** A word as it must be typed to be read back as itself. */
+export function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

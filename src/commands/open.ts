@@ -1,0 +1,26 @@
+/** `open`: an image comes under edit. */
+import { FOLLOW_POLICIES } from '../session/follow.ts';
+import { debuggerCommand } from './command.ts';
+import { summaryOf } from './info.ts';
+import { file, flagWith, oneOf, text } from './params.ts';
+
+export const open = debuggerCommand({
+  name: 'open',
+  aliases: ['o'],
+  group: 'image',
+  place: 'prompt',
+  summary: 'Open an image; nothing in it changes before commit',
+  details:
+    'The format is found by the first bytes of the file, or given with -f. Names of other files inside the image ' +
+    '(backing file, data file) are shown, and opened only with --follow: `same-dir` opens plain names in the ' +
+    "image's own folder, `any` opens any local path. Protocols and devices are never followed.",
+  params: { file: file('FILE', 'the image') },
+  flags: {
+    format: flagWith(text('FORMAT', 'the format of the image: no probing'), undefined, 'f'),
+    follow: flagWith(oneOf('POLICY', FOLLOW_POLICIES, 'which files named in the image may be opened'), undefined),
+  },
+  examples: [{ line: 'open sample-images/start.qcow2' }, { line: 'open -f raw sample-images/plain.qcow2' }],
+  run(host, { file: path, format, follow }) {
+    return summaryOf(host.open({ path, format, follow }));
+  },
+});

@@ -1,0 +1,158 @@
+/** bdrv_map at the prompt: guest bytes GUEST .. are file bytes HOST .., for the target that is open. */
+import { type Extent, extentColumns } from '../bytes/extents.ts';
+import type { Progress } from '../bytes/progress.ts';
+import { Ranges } from '../bytes/ranges.ts';
+import { hex, sizeText } from '../bytes/size.ts';
+import { mapAll } from '../convert/convert.ts';
+import type { ConversionTarget, Image, Region } from '../drivers/driver.ts';
+import { ImageError } from '../errors.ts';
+import type { Session } from '../session/session.ts';
+import { imageCommand } from './command.ts';
+import { flag, optional, orWord, size } from './params.ts';
+import { message } from './view.ts';
+
+export const setmap = imageCommand({
+  name: 'setmap',
+  group: 'convert',
+  place: 'steps',
+  summary: 'Map a guest range of the target to a place in the file, or all that the source maps',
+  details:
+    'GUEST, HOST and LENGTH are bytes: `setmap 0 0x50000 64k` says that guest bytes 0 to 65535 are bytes 0x50000 to ' +
+    '0x5ffff of the file; `setmap 0 zero 64k` that they read as zeros. All three must be multiples of what the target aligns to. Refused: a guest range that is ' +
+    'mapped already (--force maps it anew), a place that holds tables, a place past the end of the file, and a place ' +
+    'that another guest range has.',
+  params: {
+    guest: optional(size('GUEST', 'first guest byte'), undefined),
+    host: optional(orWord('zero', size('HOST', 'the byte of the file where it lies, or `zero`')), undefined),
+    length: optional(size('LENGTH', 'how many bytes'), undefined),
+  },
+  flags: {
+    all: flag('map all that the source maps and the target does not yet; takes no numbers'),
+    force: flag('map a guest range anew that is mapped already'),
+  },
+  examples: [
+    { line: 'open-target qed; setmap --all', image: 'start.qcow2' },
+    { line: 'open-target qed; setmap 0 0x50000 64k', image: 'plain.qcow2' },
+  ],
+  *run(session, { guest, host, length, all, force }, line) {
+    const target = openedTarget(session, 'setmap');
+    if (all) {
+      if (guest !== undefined) throw badCount('setmap --all takes no numbers');
+      yield* session.step(line, ({ image, target: open }) => mapTheRest(image, open as ConversionTarget));
+      return message(`mapped everything that the ${session.image.format} image maps`, { all: true });
+    }
+    if (guest === undefined || host === undefined || length === undefined) {
+      throw badCount('setmap takes three numbers: GUEST HOST LENGTH');
+    }
+    const extent: Extent = host === 'zero' ? { kind: 'zero', guest, length } : { kind: 'data', guest, host, length };
+    checkExtent(extent, target, session.image);
+    yield* session.step(line, ({ image, target: open }) => mapOne(extent, image, open as ConversionTarget, force));
+    const where = host === 'zero' ? 'reads as zeros' : `is at host ${hex(host)}`;
+    return message(`guest ${hex(guest)}..${hex(guest + length)} ${where}, ${sizeText(length)}`, {
+      guest,
+      host,
+      length,
+    });
+  },
+});
+
+function* mapOne(extent: Extent, { size }: Image, target: ConversionTarget, force: boolean): Generator<Progress, void> {
+  target.map(extentColumns([extent], 1, size), force);
+  target.sync();
+  yield { what: 'mapping', done: 1, total: 1 };
+}
+
+/** What was mapped by hand stays as it is; usually nothing was, and then this is the plain loop. */
+function* mapTheRest(source: Image, target: ConversionTarget): Generator<Progress, void> {
+  target.sync();
+  const mapped = new Ranges();
+  for (const batch of target.view().mappings()) {
+    for (const { kind, guest, length } of batch) if (kind !== 'unallocated') mapped.add(guest, length);
+  }
+  if (mapped.count === 0) {
+    yield* mapAll(source, target);
+    return;
+  }
+  for (const batch of source.mappings()) {
+    const rest = [...batch].flatMap((extent) => [...without(extent, mapped)]);
+    target.map(extentColumns(rest, 1, source.size));
+    yield { what: 'mapping', done: rest.at(-1)?.guest ?? 0, total: source.size };
+  }
+  target.sync();
+}
+
+/** The parts of an extent that `mapped` does not cover. */
+function* without(extent: Extent, mapped: Ranges): Generator<Extent> {
+  const rest = Ranges.of([{ offset: extent.guest, length: extent.length }]);
+  for (let at = extent.guest; ; ) {
+    const hit = mapped.overlapping(at, extent.guest + extent.length - at);
+    if (!hit) break;
+    rest.remove(hit.offset, hit.length);
+    at = hit.offset + hit.length;
+  }
+  for (const { offset, length } of rest) {
+    const { host } = extent;
+    yield { ...extent, guest: offset, length, ...(host === undefined ? {} : { host: host + offset - extent.guest }) };
+  }
+}
+
+/** Throws ImageError `no-target-open`. */
+export function openedTarget({ target }: Session, command: string): ConversionTarget {
+  if (target) return target;
+  throw new ImageError({
+    code: 'no-target-open',
+    what: `${command} needs a conversion target, and none is open`,
+    tryThis: 'open-target FORMAT',
+  });
+}
+
+function badCount(what: string): ImageError {
+  return new ImageError({ code: 'bad-argument-count', what, tryThis: 'help setmap' });
+}
+
+/** What the target cannot know, or says less plainly: empty ranges, the disk's end, and who owns the place. */
+function checkExtent(extent: Extent, target: ConversionTarget, source: Image): void {
+  const { guest, length, host } = extent;
+  const { clusterSize } = target;
+  if (length === 0) throw new ImageError({ code: 'empty-range', what: 'a range of 0 bytes maps nothing' });
+  if (guest + length > source.size) {
+    throw new ImageError({
+      code: 'past-end',
+      class: 'range',
+      what: `guest range ${hex(guest)}..${hex(guest + length)} reaches past the disk's end, ${hex(source.size)}`,
+    });
+  }
+  for (const [name, value] of [
+    ['guest', guest],
+    ['host', host ?? 0],
+  ] as const) {
+    if (value % clusterSize === 0) continue;
+    throw new ImageError({
+      code: 'unaligned',
+      class: 'align',
+      what: `${name} offset ${hex(value)} is not a multiple of the target's cluster, ${sizeText(clusterSize)}`,
+    });
+  }
+  if (host === undefined) return;
+  const owner = ownerOf(source, host, length);
+  if (owner) {
+    throw new ImageError({
+      code: 'host-is-metadata',
+      class: 'overlap',
+      what: `host range ${hex(host)}..${hex(host + length)} holds the source's ${owner.label ?? owner.role} at ${hex(owner.offset)}`,
+      tryThis: 'map, which lists where guest data is',
+    });
+  }
+}
+
+/** Roles whose bytes may become guest data: they are guest data, or nobody's. */
+const MAPPABLE: ReadonlySet<Region['role']> = new Set(['data', 'zero-allocated', 'free', 'leaked']);
+
+/** The first structure of the source that shares a byte with the range. */
+function ownerOf(source: Image, host: number, length: number): Region | undefined {
+  for (const region of source.regions()) {
+    if (region.offset >= host + length) return undefined;
+    if (region.offset + region.length > host && !MAPPABLE.has(region.role)) return region;
+  }
+  return undefined;
+}

@@ -1,0 +1,104 @@
+/**
+ * What a command answers: data, never text, colour or widgets. The same value becomes lines for a person
+ * (to-text.ts) and JSON (to-json.ts).
+ *
+ * Invariant: a View that can be long (`map`) is a description of what to walk, not the rows themselves, so that
+ * listing an image of sixteen million extents takes no more memory than listing ten.
+ */
+import type { Extent } from '../bytes/extents.ts';
+import type { Image } from '../drivers/driver.ts';
+import type { CheckReport } from '../drivers/finding.ts';
+
+export type View = NothingView | MessageView | FactsView | TableView | MapView | CheckView | PartsView;
+
+export interface NothingView {
+  readonly kind: 'nothing';
+}
+
+/** A sentence or a few lines; `data` is what a script wants of it. */
+export interface MessageView {
+  readonly kind: 'message';
+  readonly text: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+/** How a number is shown: `size` as `64 KiB`, `offset` as `0x50000`. JSON always has the number. */
+export type Unit = 'plain' | 'size' | 'offset';
+
+export interface Fact {
+  /** JSON's key. */
+  readonly key: string;
+  /** The words before the colon; the key with blanks for hyphens when absent. */
+  readonly label?: string;
+  readonly value: FactValue;
+  readonly unit?: Unit;
+  /** For the few facts whose place differs between the two. */
+  readonly only?: 'text' | 'json';
+}
+
+export type Scalar = string | number | boolean;
+export type FactValue = Scalar | readonly Scalar[] | readonly Fact[] | readonly (readonly Fact[])[];
+
+export interface FactsView {
+  readonly kind: 'facts';
+  readonly facts: readonly Fact[];
+}
+
+export interface Column {
+  readonly key: string;
+  readonly label: string;
+  readonly unit?: Unit;
+  readonly align?: 'right';
+}
+
+export interface TableView {
+  readonly kind: 'table';
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly (Scalar | undefined)[])[];
+  /** Shown in place of a table without rows. */
+  readonly empty: string;
+}
+
+/** Where guest bytes `from` .. `to` - 1 live, down the backing chain as far as it was opened. */
+export interface MapView {
+  readonly kind: 'map';
+  /** The image first, then its backing files as far as they may be followed. */
+  readonly chain: readonly Image[];
+  /** The name of the first backing file that was not opened. */
+  readonly unopened?: string;
+  readonly from: number;
+  readonly to: number;
+  readonly shape: 'list' | 'by-host' | 'summary';
+}
+
+export interface CheckView {
+  readonly kind: 'check';
+  readonly filename: string;
+  readonly format: string;
+  /** Undefined: the format has nothing to check. */
+  readonly report?: CheckReport;
+}
+
+/** Several views in one, each under its JSON key. */
+export interface PartsView {
+  readonly kind: 'parts';
+  readonly parts: readonly { readonly key: string; readonly title?: string; readonly view: View }[];
+}
+
+export const NOTHING: View = { kind: 'nothing' };
+
+export function message(text: string, data?: Readonly<Record<string, unknown>>): View {
+  return { kind: 'message', text, data };
+}
+
+/** The kinds of extent as a person reads them in a list. */
+export const KIND_TEXT: Readonly<Record<Extent['kind'], string>> = {
+  unallocated: 'unallocated',
+  data: 'data',
+  zero: 'zero',
+  'zero-allocated': 'zero, allocated',
+  'unallocated-allocated': 'unallocated, space reserved',
+  compressed: 'compressed',
+  encrypted: 'encrypted',
+  invalid: 'INVALID',
+};

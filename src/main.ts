@@ -1,0 +1,282 @@
+/**
+ * The program: decides by its arguments what to load, connects commands to the terminal or the pipes, and sets the
+ * exit status. What a small command does not need (yargs, colours, the line editor) is not loaded for it.
+ *
+ * Invariants:
+ *  1. Results on standard output, complaints, prompts of questions and progress on standard error.
+ *  2. Escape codes only on a terminal, and not with NO_COLOR.
+ *  3. A reader that has gone away (EPIPE) ends the program quietly.
+ */
+import { fstatSync, writeSync } from 'node:fs';
+import type { Progress } from './bytes/progress.ts';
+import type { Invocation } from './commands/argv.ts';
+import type { Front, Runner } from './commands/run.ts';
+import type { Sink } from './commands/sink.ts';
+import type { Style } from './commands/style.ts';
+import type { Debugger } from './session/debugger.ts';
+
+declare const PLATTER_VERSION: string;
+
+const STDIN = 0;
+const STDOUT = 1;
+const STDERR = 2;
+
+/** Thrown when nobody reads any more. Not an error: `platter map … | head`. */
+class ReaderGone extends Error {}
+
+/** A file descriptor as a sink. Pipes that are full are waited for; a closed one ends the program. */
+function sinkOn(fd: number): Sink {
+  const write = (bytes: Uint8Array): void => {
+    for (let done = 0; done < bytes.length; ) {
+      try {
+        done += writeSync(fd, bytes, done, bytes.length - done);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === 'EPIPE') throw new ReaderGone();
+        if (code !== 'EAGAIN') throw error;
+        sleep(1);
+      }
+    }
+  };
+  return { bytes: write, text: (text) => write(Buffer.from(text)) };
+}
+
+function sleep(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+const out = sinkOn(STDOUT);
+const err = sinkOn(STDERR);
+
+/** Without loading node:tty for what is plainly a file or a pipe. */
+function isTerminal(fd: 0 | 1 | 2): boolean {
+  try {
+    if (!fstatSync(fd).isCharacterDevice()) return false;
+  } catch {
+    return false;
+  }
+  const stream = [process.stdin, process.stdout, process.stderr][fd];
+  return stream?.isTTY === true;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) return version();
+  if (argv[0] === 'completion' || argv.includes('--get-yargs-completions')) {
+    const { completion } = await import('./commands/to-yargs.ts');
+    await completion(argv, (text) => out.text(text));
+    return 0;
+  }
+  const [{ invocation }, { Runner }, { Debugger }] = await Promise.all([
+    import('./commands/argv.ts'),
+    import('./commands/run.ts'),
+    import('./session/debugger.ts'),
+  ]);
+  const asked = await understood(() => invocation(argv));
+  if (!asked) return 1;
+  if (asked.mode === 'version') return version();
+  if (asked.mode === 'help') {
+    const { showHelp } = await import('./commands/to-yargs.ts');
+    await showHelp(asked.command, (text) => out.text(text));
+    return 0;
+  }
+  const host = new Debugger(asked.settings.follow);
+  const atPrompt = asked.mode === 'prompt' && isTerminal(STDIN);
+  const front: Front = {
+    out,
+    err,
+    json: asked.settings.json,
+    style: await style(),
+    prefix: asked.mode === 'prompt' ? '' : 'platter: ',
+    progress: isTerminal(STDERR) ? showProgress() : undefined,
+    cancelled: asked.mode === 'prompt' || writes(asked) ? cancelling() : undefined,
+  };
+  const runner = new Runner(host, front);
+  try {
+    await run(asked, host, runner, atPrompt);
+    return runner.status;
+  } finally {
+    host.close();
+  }
+}
+
+async function run(asked: Invocation, host: Debugger, runner: Runner, atPrompt: boolean): Promise<void> {
+  if (asked.mode === 'once') {
+    const { command, image, values } = asked;
+    if (!(await confirmed(asked))) return;
+    await runner.once(command, values, image === undefined ? undefined : () => openImage(host, asked, image));
+    return;
+  }
+  if (asked.mode === 'version' || asked.mode === 'help') return;
+  const { image } = asked;
+  if (image !== undefined) await runner.guard(() => openImage(host, asked, image));
+  if (asked.mode === 'script') {
+    for (const line of asked.lines) {
+      if (!host.quitting) await runner.line(line);
+    }
+  } else {
+    await greet(host, asked.settings.json, atPrompt);
+    await prompt(host, runner, atPrompt);
+  }
+  runner.end();
+}
+
+function openImage(host: Debugger, { settings }: Invocation, path: string): void {
+  host.open({ path, format: settings.format });
+}
+
+/** What a newcomer sees first. In a pipe it goes to standard error: standard output is for results. */
+async function greet(host: Debugger, json: boolean, atPrompt: boolean): Promise<void> {
+  const to = atPrompt && !json ? out : err;
+  const session = host.session;
+  if (session) {
+    const { summaryOf } = await import('./commands/info.ts');
+    const view = summaryOf(session);
+    const { printable } = await import('./commands/printable.ts');
+    if (view.kind === 'message') to.text(`${printable(view.text)}\n`);
+  }
+  to.text(
+    session
+      ? 'Try: map, check, info, help. Nothing in the file changes before commit.\n'
+      : "No image is open. Try: open FILE, help. 'platter --help' shows the subcommands.\n",
+  );
+}
+
+/** Lines from standard input until its end or `quit`. */
+async function prompt(host: Debugger, runner: Runner, atPrompt: boolean): Promise<void> {
+  const { createInterface } = await import('node:readline');
+  const { completions } = await import('./commands/complete.ts');
+  const lines = createInterface({
+    input: process.stdin,
+    output: atPrompt ? process.stdout : undefined,
+    terminal: atPrompt,
+    historySize: 0,
+    prompt: 'platter> ',
+    completer: completions,
+  });
+  // With a line editor Ctrl-C is a key, not a signal: it drops the line, or cancels the command that runs.
+  lines.on('SIGINT', () => {
+    if (running) interrupted = true;
+    else {
+      out.text('\n');
+      lines.write(null, { ctrl: true, name: 'u' });
+      lines.prompt();
+    }
+  });
+  if (atPrompt) lines.prompt();
+  for await (const line of lines) {
+    running = true;
+    interrupted = false;
+    await runner.line(line);
+    running = false;
+    if (host.quitting) break;
+    if (atPrompt) lines.prompt();
+  }
+  lines.close();
+  if (atPrompt && !host.quitting) out.text('\n');
+}
+
+let interrupted = false;
+let running = false;
+
+/** Listens for Ctrl-C; the first cancels what runs, and with nothing running it ends the program. */
+function cancelling(): () => boolean {
+  running = true;
+  process.on('SIGINT', () => {
+    if (!running) process.exit(130);
+    interrupted = true;
+  });
+  return () => interrupted;
+}
+
+/** Whether a subcommand changes files, so that Ctrl-C must end it in order. */
+function writes(asked: Invocation): boolean {
+  return asked.mode === 'once' && (asked.command.runOnce !== undefined || asked.command.place === 'files');
+}
+
+/** Asks, on a terminal, before a subcommand that writes. */
+async function confirmed(asked: Invocation & { mode: 'once' }): Promise<boolean> {
+  const question = asked.command.confirm?.(asked.values, asked.image ?? '');
+  if (question === undefined || !isTerminal(STDIN) || !isTerminal(STDERR)) return true;
+  const [{ createInterface }, { printable }] = await Promise.all([
+    import('node:readline/promises'),
+    import('./commands/printable.ts'),
+  ]);
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await lines.question(`${printable(question)} [y/N] `);
+  lines.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+/** Colours where there is a terminal that wants them. */
+async function style(): Promise<Style> {
+  if (!process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb' && isTerminal(STDOUT)) {
+    return (await import('./commands/to-text-colours.ts')).COLOURS;
+  }
+  return (await import('./commands/style.ts')).PLAIN;
+}
+
+/** Milliseconds before progress is worth a line, and between two updates of it. */
+const PATIENCE = 400;
+const UPDATE = 100;
+
+/** One line on standard error, overwritten, and wiped at the end. No escape codes: blanks wipe too. */
+function showProgress(): (progress: Progress | undefined) => void {
+  let next = 0;
+  let width = 0;
+  return (progress) => {
+    const now = performance.now();
+    if (!progress) {
+      if (width > 0) err.text(`\r${' '.repeat(width)}\r`);
+      next = 0;
+      width = 0;
+      return;
+    }
+    if (next === 0) next = now + PATIENCE;
+    if (now < next) return;
+    const percent = progress.total > 0 ? ` ${Math.floor((progress.done * 100) / progress.total)}%` : '';
+    const text = `${progress.what}${percent}`;
+    err.text(`\r${text.padEnd(width)}`);
+    width = Math.max(width, text.length);
+    next = now + UPDATE;
+  };
+}
+
+/** Usage that cannot be understood is the user's to mend: one sentence, and where help is. */
+async function understood(read: () => Invocation): Promise<Invocation | undefined> {
+  try {
+    return read();
+  } catch (error) {
+    const { ImageError } = await import('./errors.ts');
+    if (!(error instanceof ImageError)) throw error;
+    const { printableLines } = await import('./commands/printable.ts');
+    err.text(`platter: ${printableLines(error.message)}\n`);
+    return undefined;
+  }
+}
+
+function version(): number {
+  out.text(`platter ${PLATTER_VERSION} (node ${process.version})\n`);
+  return 0;
+}
+
+/** Anything but an ImageError is a bug of ours: everything there is to know, and a plea. */
+function bug(error: unknown): number {
+  if (error instanceof ReaderGone) return 0;
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  err.text(`${stack}\nThis is a bug in Platter, not in your image. Please report it, with the lines above.\n`);
+  return 1;
+}
+
+main(process.argv.slice(2)).then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    try {
+      process.exitCode = bug(error);
+    } catch {
+      // Nobody reads standard error either.
+      process.exitCode = 1;
+    }
+  },
+);

@@ -1,0 +1,58 @@
+/** From staged steps to the file, and the conversion that needs no staging: both through the one commit protocol. */
+import type { Progress } from '../bytes/progress.ts';
+import { type ConversionResult, convertInPlace, spareRoom } from '../convert/convert.ts';
+import { type CommitOptions, commit } from '../device/commit.ts';
+import type { CommitResult } from '../device/commit-core.ts';
+import { type PlannedWrite, plan, type StagedSource, stagedSource } from '../device/staged-source.ts';
+import type { Driver, TargetRequest } from '../drivers/driver.ts';
+import { ImageError } from '../errors.ts';
+import type { Session } from './session.ts';
+
+/** Writes every applied step to the file. Throws ImageError `nothing-to-commit`, or what the commit throws. */
+export function* commitSteps(session: Session, options: CommitOptions): Generator<Progress, CommitResult> {
+  const source = sourceOf(session);
+  const result = yield* commit(session.file, source, options);
+  session.committed();
+  return result;
+}
+
+/** What `commitSteps` would write, in its order. */
+export function planSteps(session: Session): Plan {
+  const source = sourceOf(session);
+  const writes = plan(source);
+  const end = writes.reduce(
+    (most, { stage, offset, length }) => (stage === 'fresh' ? Math.max(most, offset + length) : most),
+    0,
+  );
+  const newSize = source.final().newSize;
+  return { writes, oldSize: source.oldSize, newSize, peakSize: Math.max(source.oldSize, newSize, end) };
+}
+
+export interface Plan {
+  readonly writes: readonly PlannedWrite[];
+  /** Bytes: the file's length before, after, and at most in between. */
+  readonly oldSize: number;
+  readonly newSize: number;
+  readonly peakSize: number;
+}
+
+/** The whole conversion in one go, metadata streaming into the file: nothing is staged, memory stays flat. */
+export function* convertFile(
+  session: Session,
+  driver: Driver,
+  request: CommitOptions & { readonly options?: TargetRequest },
+): Generator<Progress, ConversionResult> {
+  session.checkWritable();
+  return yield* convertInPlace(session.file, session.image, driver, request);
+}
+
+function sourceOf(session: Session): StagedSource {
+  const { staged } = session;
+  if (!staged || staged.steps.length === 0) {
+    throw new ImageError({ code: 'nothing-to-commit', what: 'there is no step to commit: nothing was changed' });
+  }
+  return stagedSource(staged, spareRoom(session.original()));
+}
+
+/** What a commit came to. */
+export type Committed = CommitResult;

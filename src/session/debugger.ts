@@ -1,0 +1,55 @@
+/**
+ * What the prompt holds: at most one image under edit, and how images are opened. Everything a command can reach
+ * starts here.
+ */
+import { ImageError } from '../errors.ts';
+import type { FollowPolicy } from './follow.ts';
+import { Session } from './session.ts';
+
+export interface OpenRequest {
+  readonly path: string;
+  /** Forces the format: no probing. */
+  readonly format?: string;
+  readonly follow?: FollowPolicy;
+}
+
+export class Debugger {
+  /** Set by `quit`; the one who reads lines looks at it. */
+  quitting = false;
+  /** The policy for images opened from now on. */
+  readonly follow: FollowPolicy;
+  #session: Session | undefined;
+
+  constructor(follow: FollowPolicy = 'none') {
+    this.follow = follow;
+  }
+
+  /** The image under edit, if one is open. */
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  /** The image under edit. Throws ImageError `no-image` in qemu-io's words. */
+  current(): Session {
+    if (this.#session) return this.#session;
+    throw new ImageError({ code: 'no-image', what: "no file open, try 'help open'" });
+  }
+
+  /** Throws ImageError `already-open`, or what opening throws. */
+  open({ path, format, follow = this.follow }: OpenRequest): Session {
+    if (this.#session) throw new ImageError({ code: 'already-open', what: "file open already, try 'help close'" });
+    this.#session = Session.open(path, { format, follow });
+    return this.#session;
+  }
+
+  /** Closes the image; staged steps are gone. */
+  close(): void {
+    this.#session?.close();
+    this.#session = undefined;
+  }
+
+  /** How many steps would be lost at the end of the program. */
+  get uncommitted(): number {
+    return this.#session?.steps.filter((step) => step.applied).length ?? 0;
+  }
+}
