@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-const PROGRAM = resolve(import.meta.dirname, '../../dist/platter.cjs');
+export const PROGRAM = resolve(import.meta.dirname, '../../dist/platter.cjs');
 const TIMEOUT_MS = 60_000;
 
 export interface ProgramRun {

@@ -22,6 +22,11 @@ export class Random {
     return low + Math.floor(this.next() * (high - low + 1));
   }
 
+  /** An integer from 0 to limit - 1. */
+  below(limit: number): number {
+    return this.int(0, limit - 1);
+  }
+
   chance(probability: number): boolean {
     return this.next() < probability;
   }
