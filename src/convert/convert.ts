@@ -7,6 +7,7 @@
  *  2. Nothing is staged or written unless every precondition holds (refuse.ts).
  *  3. The header is written only after the target, read back through its own driver, maps what the source mapped.
  */
+import type { ExtentColumns } from '../bytes/extents.ts';
 import type { Progress } from '../bytes/progress.ts';
 import type { Ranges } from '../bytes/ranges.ts';
 import { hex } from '../bytes/size.ts';
@@ -14,9 +15,17 @@ import { type CommitOptions, type CommitResult, type CommitSource, commit } from
 import type { Device } from '../device/device.ts';
 import type { FileDevice } from '../device/file.ts';
 import { MemoryDevice } from '../device/memory.ts';
-import type { ConversionTarget, Driver, Image, TargetReport, TargetRequest } from '../drivers/driver.ts';
+import type {
+  ConversionOptions,
+  ConversionTarget,
+  Driver,
+  Image,
+  TargetReport,
+  TargetRequest,
+} from '../drivers/driver.ts';
 import { ImageError } from '../errors.ts';
 import { firstDifference, type MappingDifference } from './compare.ts';
+import { MappingDigest } from './digest.ts';
 import { conversionOf, preflight } from './refuse.ts';
 
 /** Room in the source smaller than this is not worth a table: no format's table is smaller. */
@@ -39,15 +48,20 @@ export function spareRoom(source: Image): Ranges {
   return source.freeRanges(SMALLEST_ROOM);
 }
 
-/** The get_mapping / map loop: everything the source maps, onto the target. */
-export function* mapAll(source: Image, target: ConversionTarget): Generator<Progress, void> {
+/** The get_mapping / map loop: everything the source maps, onto the target. `digest` takes in what the source maps. */
+export function* mapAll(source: Image, target: ConversionTarget, digest?: MappingDigest): Generator<Progress, void> {
   for (const batch of source.mappings()) {
     target.map(batch);
-    const last = batch.count - 1;
-    const done = last < 0 ? 0 : ((batch.guest[last] as number) + (batch.length[last] as number)) * batch.unit;
-    yield { what: 'mapping', done: Math.min(done, source.size), total: source.size };
+    digest?.add(batch);
+    yield { what: 'mapping', done: coveredBytes(batch), total: source.size };
   }
   target.sync();
+}
+
+/** How far into the disk a batch reaches, in bytes. */
+function coveredBytes({ count, guest, length, unit, end }: ExtentColumns): number {
+  const last = count - 1;
+  return last < 0 ? 0 : Math.min(((guest[last] as number) + (length[last] as number)) * unit, end);
 }
 
 /** What the source maps and the target does not, or maps elsewhere. Undefined when the target is complete. */
@@ -94,7 +108,7 @@ export function* convertInPlace(
   const wanted = request.options ?? {};
   const options = source.getConversionOptions();
   yield* preflight(source, options, driver, wanted);
-  const conversion = new Conversion(file, source, driver, wanted);
+  const conversion = new Conversion(file.size, source, driver, options, wanted);
   const result = yield* commit(file, conversion, request);
   return { ...result, target: conversion.report };
 }
@@ -105,26 +119,36 @@ class Conversion implements CommitSource {
   readonly free: Ranges;
   readonly #source: Image;
   readonly #driver: Driver;
+  readonly #options: ConversionOptions;
   readonly #request: TargetRequest;
+  readonly #digest: MappingDigest;
   #built: { readonly target: ConversionTarget; readonly report: TargetReport } | undefined;
 
-  constructor(file: Device, source: Image, driver: Driver, request: TargetRequest) {
-    this.oldSize = file.size;
+  constructor(oldSize: number, source: Image, driver: Driver, options: ConversionOptions, request: TargetRequest) {
+    this.oldSize = oldSize;
     this.free = spareRoom(source);
     this.#source = source;
     this.#driver = driver;
+    this.#options = options;
     this.#request = request;
+    this.#digest = new MappingDigest(options.backing === undefined);
   }
 
   *fresh(out: Device): Generator<Progress, void> {
-    const options = this.#source.getConversionOptions();
-    const target = conversionOf(this.#driver).open(out, options, this.#request, this.free);
-    yield* mapAll(this.#source, target);
+    const target = conversionOf(this.#driver).open(out, this.#options, this.#request, this.free);
+    yield* mapAll(this.#source, target, this.#digest);
     this.#built = { target, report: yield* target.finish() };
   }
 
+  /** Reads the target back through its own driver; only where the digests differ are the two compared row by row. */
   *verify(): Generator<Progress, void> {
-    yield* checkComplete(this.#source, this.#target);
+    const found = new MappingDigest(this.#options.backing === undefined);
+    const { size } = this.#source;
+    for (const batch of this.#target.view().mappings()) {
+      found.add(batch);
+      yield { what: 'verifying', done: coveredBytes(batch), total: size };
+    }
+    if (found.text() !== this.#digest.text()) yield* checkComplete(this.#source, this.#target);
   }
 
   final(): ReturnType<CommitSource['final']> {

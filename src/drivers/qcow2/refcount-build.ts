@@ -19,8 +19,9 @@ export interface RefcountSize {
 }
 
 /**
- * The smallest structure that covers `clusters` clusters plus what of itself is appended behind them: the table, and
- * the blocks that do not fit in `spare` free clusters. Monotone, so it ends: each round only adds clusters.
+ * The smallest structure that covers `clusters` clusters plus what of itself is appended behind them: what does not
+ * fit in `spare` free clusters (a table of several clusters is always appended: they must follow each other).
+ * Monotone, so it ends: each round only adds clusters.
  */
 export function refcountSize(clusters: number, clusterSize: number, refcountOrder: number, spare = 0): RefcountSize {
   const perBlock = refcountsPerBlock(clusterSize, refcountOrder);
@@ -28,7 +29,8 @@ export function refcountSize(clusters: number, clusterSize: number, refcountOrde
   for (;;) {
     const blocks = Math.ceil((clusters + appended) / perBlock);
     const tableClusters = Math.ceil(blocks / (clusterSize / 8));
-    const needed = Math.max(blocks - spare, 0) + tableClusters;
+    const single = blocks + (tableClusters === 1 ? 1 : 0);
+    const needed = Math.max(single - spare, 0) + (tableClusters === 1 ? 0 : tableClusters);
     if (needed <= appended) return { blocks, tableClusters };
     appended = needed;
   }

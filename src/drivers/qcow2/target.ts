@@ -155,7 +155,7 @@ class Qcow2Target implements ConversionTarget {
       refcountOrder,
       space.freeClusters,
     );
-    const table = space.append(tableClusters * clusterSize);
+    const table = tableClusters === 1 ? space.place(clusterSize) : space.append(tableClusters * clusterSize);
     const offsets = Array.from({ length: blocks }, () => space.place(clusterSize));
     this.#placed['refcount_table'] = table;
     this.#placed['refcount_table_clusters'] = tableClusters;
