@@ -29,6 +29,8 @@ export interface TablePlace {
 
 /** How much is decoded between two reports of progress. */
 const ENTRIES_PER_STEP = 2 ** 20;
+/** Clusters that 32-bit operators can compute with. */
+const NEAR = 2 ** 31;
 const PAGE_MASK = 2 ** PAGE_BITS - 1;
 
 export class Survey {
@@ -49,6 +51,8 @@ export class Survey {
   readonly #g: Geometry;
   /** OR of all starts and ends of data runs, guest and host, in clusters: its lowest bit is their alignment. */
   #edges = 0;
+  /** Pages of `used` by number, for clusters below NEAR: one look-up per entry. */
+  readonly #pages: (Int32Array | undefined)[] = [];
   /** Whether the guest cluster before is data. */
   #inData = false;
   /** Whether this table has had an entry with an offset: QEMU counts fragments within one table, and across holes. */
@@ -176,26 +180,25 @@ export class Survey {
     const alignMask = clusterSize - 1;
     const hostScale = 2 ** (32 - clusterBits);
     const guest = index * tableEntries + first;
-    const { used } = this;
-    let page: Int32Array | undefined;
-    let pageNumber = -1;
+    const pages = this.#pages;
     let edges = this.#edges;
     let inData = this.#inData;
     let before = this.#before;
     let nextLo = this.#nextLo;
     let nextHi = this.#nextHi;
+    let { allocated, fragmented, zeros } = this;
     for (let i = from; i < to; i++) {
       const lo = words[2 * i] as number;
       const hi = words[2 * i + 1] as number;
       if (hi === 0 && (lo === 0 || lo === ZERO_CLUSTER)) {
         if (inData) edges |= guest + i;
         inData = false;
-        this.zeros += lo;
+        zeros += lo;
         continue;
       }
-      this.allocated++;
+      allocated++;
       const continues = lo === nextLo && hi === nextHi;
-      if (before && !continues) this.fragmented++;
+      if (before && !continues) fragmented++;
       before = true;
       nextLo = (lo + clusterSize) | 0;
       nextHi = nextLo >= 0 && nextLo < clusterSize ? (hi + 1) | 0 : hi;
@@ -209,11 +212,7 @@ export class Survey {
       const host = hi * hostScale + (lo >>> clusterBits);
       if (!inData || !continues) edges |= (guest + i) | host;
       inData = true;
-      const wanted = Math.floor(host / 2 ** PAGE_BITS);
-      if (wanted !== pageNumber || page === undefined) {
-        page = used.page(host);
-        pageNumber = wanted;
-      }
+      const page = host < NEAR ? (pages[host >>> PAGE_BITS] ?? this.#page(host)) : this.used.page(host);
       const word = (host & PAGE_MASK) >>> 5;
       const bit = 1 << (host & 31);
       const old = page[word] as number;
@@ -225,6 +224,16 @@ export class Survey {
     this.#before = before;
     this.#nextLo = nextLo;
     this.#nextHi = nextHi;
+    this.allocated = allocated;
+    this.fragmented = fragmented;
+    this.zeros = zeros;
+  }
+
+  /** The page of a near cluster, from now on in `#pages`. */
+  #page(cluster: number): Int32Array {
+    const page = this.used.page(cluster);
+    this.#pages[cluster >>> PAGE_BITS] = page;
+    return page;
   }
 
   /** The slot at guest cluster `guest` has no table that was read: a run of data ends there. */

@@ -119,14 +119,14 @@ export class RunDecoder {
   /** Entries `first` .. `first + count` - 1 of `words`, for the guest clusters from `guest` on. */
   entries(words: Int32Array, first: number, count: number, guest: number): void {
     const { columns } = this;
+    const { kind: kinds, guest: guests, length: lengths, host: hosts } = columns;
     const { clusterSize, clusterBits, headerBytes, fileEnd } = this.#g;
-    const lengths = columns.length;
     const alignMask = clusterSize - 1;
     const hostScale = 2 ** (32 - clusterBits);
     const endLo = (fileEnd % 2 ** 32) | 0;
     const endHi = Math.floor(fileEnd / 2 ** 32) | 0;
     let open = columns.count - 1;
-    let kind = open >= 0 ? (columns.kind[open] as number) : -1;
+    let kind = open >= 0 ? (kinds[open] as number) : -1;
     let length = open >= 0 ? (lengths[open] as number) : 0;
     let step = kind === DATA ? clusterSize : 0;
     let nextLo = open >= 0 ? this.#nextLo : 2;
@@ -170,11 +170,14 @@ export class RunDecoder {
       }
       if (open >= 0) lengths[open] = length;
       open++;
-      columns.push(begins, guest + ((o >> 1) - first), 0, host);
+      kinds[open] = begins;
+      guests[open] = guest + ((o >> 1) - first);
+      hosts[open] = host;
       kind = begins;
       length = 1;
     }
     if (open >= 0) lengths[open] = length;
+    columns.count = open + 1;
     this.#nextLo = nextLo;
     this.#nextHi = nextHi;
   }

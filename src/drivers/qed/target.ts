@@ -23,7 +23,7 @@ import {
 } from '../../bytes/extents.ts';
 import type { Progress } from '../../bytes/progress.ts';
 import { Ranges } from '../../bytes/ranges.ts';
-import { hex, roundUp } from '../../bytes/size.ts';
+import { bitsOf, hex, isPowerOfTwo, roundUp } from '../../bytes/size.ts';
 import { type Device, readBytes } from '../../device/device.ts';
 import { overlay } from '../../device/overlay.ts';
 import { ImageError, Refusal } from '../../errors.ts';
@@ -70,6 +70,8 @@ class QedTarget implements ConversionTarget {
   /** Bytes, a cluster multiple: where the next table goes when `#free` has no room. */
   #end: number;
   readonly #live = new ClusterBitmap();
+  /** Pages of `#live` by number, for clusters below 2^31: one look-up per row. */
+  readonly #pages: (Int32Array | undefined)[] = [];
 
   private constructor(device: Device, options: ConversionOptions, settings: Settings, state: PlacementState) {
     this.#device = device;
@@ -187,26 +189,27 @@ class QedTarget implements ConversionTarget {
 
   /**
    * The common case in a tight loop (8.4 million clusters in 1 TiB): data rows that lie within the current table, in
-   * units that are whole clusters, where nothing was mapped before. Answers the first row that is anything else; the
-   * thorough way deals with it, errors included.
+   * units that are whole clusters, where nothing was mapped before. All bounds are in units, below 2^31 clusters, so
+   * that the loop computes in 32-bit integers. Answers the first row that is anything else; the thorough way deals
+   * with it, errors included.
    */
   #mapRows(extents: ExtentColumns, from: number): number {
     const { kind, guest, length, host, count } = extents;
-    const ratio = extents.unit / this.clusterSize;
+    const { clusterSize } = this;
     const tables = this.#tables;
-    if (ratio < 1 || tables.current < 0) return skipUnallocated(extents, from);
+    const ratio = extents.unit / clusterSize;
+    if (!isPowerOfTwo(ratio) || tables.current < 0) return skipUnallocated(extents, from);
+    const base = tables.current * tables.entries;
+    const onDisk = Math.floor(this.#options.imageSize / clusterSize);
+    const low = Math.ceil(base / ratio);
+    const high = Math.floor(Math.min(base + tables.entries, onDisk, 2 ** 31) / ratio);
+    const lowest = Math.ceil(this.#headerClusters / ratio);
+    const highest = Math.floor(Math.min((this.#placed['source_end'] as number) / clusterSize, 2 ** 31) / ratio);
+    const shift = bitsOf(ratio);
+    const clusterBits = bitsOf(clusterSize);
     const { words } = tables;
     const live = this.#live;
-    const { clusterSize } = this;
-    const base = tables.current * tables.entries;
-    const room = Math.min(tables.entries, Math.floor(this.#options.imageSize / clusterSize) - base);
-    const lowest = this.#headerClusters;
-    // A host cluster below 2^31, so that shifts and masks may be used on it.
-    const highest = Math.min((this.#placed['source_end'] as number) / clusterSize, 2 ** 31);
-    const loScale = clusterSize | 0;
-    const hiShare = TWO_32 / clusterSize;
-    let page: Int32Array | undefined;
-    let pageNumber = -1;
+    const pages = this.#pages;
     let changed = false;
     let i = from;
     for (; i < count; i++) {
@@ -215,25 +218,24 @@ class QedTarget implements ConversionTarget {
         if (code === UNALLOCATED) continue;
         break;
       }
-      const at = (guest[i] as number) * ratio - base;
-      const clusters = (length[i] as number) * ratio;
-      const first = (host[i] as number) * ratio;
-      if (at < 0 || at + clusters > room || first < lowest || first + clusters > highest) break;
-      const word = at * 2;
+      const at = guest[i] as number;
+      const units = length[i] as number;
+      const hostAt = host[i] as number;
+      if (at < low || at >= high || units > high - at || hostAt < lowest || hostAt >= highest) break;
+      if (units > highest - hostAt) break;
+      const word = ((at << shift) - base) << 1;
+      const clusters = units << shift;
+      const first = hostAt << shift;
       if (clusters === 1) {
         if (((words[word] as number) | (words[word + 1] as number)) !== 0) break;
-        const wanted = first >>> PAGE_BITS;
-        if (wanted !== pageNumber || page === undefined) {
-          page = live.page(first);
-          pageNumber = wanted;
-        }
+        const page = pages[first >>> PAGE_BITS] ?? this.#page(first);
         const slot = (first & PAGE_MASK) >>> 5;
         const bit = 1 << (first & 31);
         const old = page[slot] as number;
         if ((old & bit) !== 0) break;
         page[slot] = old | bit;
-        words[word] = Math.imul(first, loScale);
-        words[word + 1] = first / hiShare;
+        words[word] = first << clusterBits;
+        words[word + 1] = first >>> (32 - clusterBits);
       } else {
         if (!areZero(words, word, clusters)) break;
         const taken = live.setRun(first, clusters);
@@ -244,6 +246,13 @@ class QedTarget implements ConversionTarget {
     }
     if (changed) tables.select(base);
     return i;
+  }
+
+  /** The page of a cluster below 2^31, from now on in `#pages`. */
+  #page(cluster: number): Int32Array {
+    const page = this.#live.page(cluster);
+    this.#pages[cluster >>> PAGE_BITS] = page;
+    return page;
   }
 
   /** One data row, checked step by step. Bytes. */
