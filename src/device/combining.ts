@@ -27,8 +27,10 @@ export class CombiningDevice implements Device {
   }
 
   read(offset: number, target: Uint8Array): void {
-    if (offset < this.#offset + this.#length && this.#offset < offset + target.length) this.drain();
     this.#base.read(offset, target);
+    const from = Math.max(offset, this.#offset);
+    const to = Math.min(offset + target.length, this.#offset + this.#length);
+    if (from < to) target.set(this.#buffer.subarray(from - this.#offset, to - this.#offset), from - offset);
   }
 
   write(offset: number, bytes: Uint8Array, what?: string): void {
@@ -49,12 +51,11 @@ export class CombiningDevice implements Device {
     }
   }
 
-  /** Passes on what is gathered; not a barrier. */
+  /** Passes on what is gathered; not a barrier. When that fails it is still gathered, and still read back. */
   drain(): void {
-    const length = this.#length;
-    if (length === 0) return;
+    if (this.#length === 0) return;
+    this.#base.write(this.#offset, this.#buffer.subarray(0, this.#length));
     this.#length = 0;
-    this.#base.write(this.#offset, this.#buffer.subarray(0, length));
   }
 
   resize(size: number): void {

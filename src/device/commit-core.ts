@@ -189,6 +189,7 @@ class Commit {
     try {
       this.#journal = new JournalWriter(device, this.#image, {
         ...{ dev, ino, keep, label, created },
+        oldSize: this.#source.oldSize,
         mtimeNs: this.#site.imageMtime(),
       });
       this.#site.syncFolder();

@@ -196,7 +196,7 @@ export class FileDevice implements Device {
     }
   }
 
-  write(offset: number, bytes: Uint8Array): void {
+  write(offset: number, bytes: Uint8Array, _what?: string): void {
     const fd = this.#writable();
     this.#checkOffset(offset, bytes.length);
     if (this.kind === 'block-device' && offset + bytes.length > this.#size)

@@ -27,6 +27,8 @@ export interface JournalFacts {
   readonly dev: string;
   readonly ino: string;
   readonly mtimeNs: string;
+  /** The image's length before anything was appended, bytes. */
+  readonly oldSize: number;
   /** What is being done, for people. */
   readonly label: string;
   readonly keep: boolean;
@@ -67,7 +69,7 @@ export class JournalWriter {
       ino: textField(facts.ino, fields.ino.size),
       mtime: textField(facts.mtimeNs, fields.mtime.size),
       created: facts.created,
-      old_size: image.size,
+      old_size: facts.oldSize,
       old_sector: sha256(readBytes(image, 0, SECTOR)),
       label: textField(facts.label, fields.label.size),
     });

@@ -47,7 +47,7 @@ export const JournalHeader = struct(
     old_size: u64({ show: 'size', doc: "the image's length before the commit, bytes" }),
     old_sector: bytes(32, { doc: 'SHA-256 of the first 512 bytes before the commit' }),
     label: bytes(128, { doc: 'what was done, for people, UTF-8' }),
-    unused: bytes(192),
+    unused: bytes(200),
     digest: bytes(32, { doc: 'SHA-256 of the bytes before' }),
   },
 );
