@@ -29,7 +29,7 @@ import { TableWalk } from './walk.ts';
 /** One answer needs one run: read little first. Bytes of L2 entries. */
 const FIRST_READ = 4096;
 /** A run that goes on for longer than this many bytes of L2 entries is answered in parts. */
-const LOOK_AHEAD = 1024 * 1024;
+const LOOK_AHEAD = 64 * 1024 * 1024;
 /** At most this many free ranges are listed. */
 const FREE_RANGES = 4096;
 
@@ -86,11 +86,9 @@ export class Qcow2Image implements Image {
     return conversionOptions(this);
   }
 
-  /** Begins with the cluster that holds `from` (bytes). */
+  /** Begins with the unit that holds `from` (bytes). */
   mappings(from = 0, to = this.size): Iterable<ExtentColumns> {
-    const { clusterSize } = this.geometry;
-    const end = Math.min(to, this.size);
-    return this.#walk(end).clusters(Math.floor(from / clusterSize), Math.ceil(end / clusterSize));
+    return this.#walk(from, Math.min(to, this.size)).runs();
   }
 
   /**
@@ -159,31 +157,21 @@ export class Qcow2Image implements Image {
     return headerRows(this);
   }
 
-  #walk(end: number, firstRead?: number): TableWalk {
-    const g = this.geometry;
-    return new TableWalk(this.device, g, g.l1Offset, g.l1Entries, end, firstRead);
+  #walk(from: number, to: number, firstRead?: number): TableWalk {
+    const { l1Offset, l1Entries } = this.geometry;
+    return new TableWalk(this.device, this.geometry, { l1Offset, l1Entries, from, to }, firstRead);
   }
 
   /** How far the state at `guest` goes on. */
   #follow(guest: number, state: UnitState): Extent {
-    const { clusterSize, size } = this.geometry;
     const skip = guest % this.unit;
-    const start = { ...state, guest, ...(state.host !== undefined && { host: state.host + skip }) };
-    const walk = this.#walk(size, FIRST_READ);
-    let end = 0;
-    for (const batch of walk.clusters(Math.floor(guest / clusterSize), Math.ceil(size / clusterSize))) {
-      // The first runs may lie before `guest`: subclusters of the same cluster.
-      for (let i = 0; i < batch.count && end <= guest; i++) {
-        const run = batch.at(i);
-        end = run.guest + run.length;
-      }
-      if (end > guest) break;
-      if (walk.decoded >= LOOK_AHEAD) {
-        end = walk.reached;
-        break;
-      }
+    const host = state.host === undefined ? {} : { host: state.host + skip };
+    const walk = this.#walk(guest - skip, this.size, FIRST_READ);
+    for (const batch of walk.runs()) {
+      if (batch.count > 0) return { ...state, ...host, guest, length: batch.at(0).length - skip };
+      if (walk.decoded >= LOOK_AHEAD) break;
     }
-    return { ...start, length: Math.min(end, size) - guest };
+    return { ...state, ...host, guest, length: Math.min(walk.reached, this.size) - guest };
   }
 
   #table(slot: number): { offset: number; fault?: string } {

@@ -6,7 +6,7 @@ import type { Range } from '../../bytes/ranges.ts';
 import { hex } from '../../bytes/size.ts';
 import { type Survey, survey } from '../../bytes/survey.ts';
 import type { BackingReference, ConversionOptions, Feature } from '../driver.ts';
-import { type Geometry, l1EntriesFor, mappingUnit, refcountBits } from './geometry.ts';
+import { bytesPerL2, type Geometry, mappingUnit, refcountBits, vmStateOffset } from './geometry.ts';
 import type { Header } from './header.ts';
 import type { Qcow2Image } from './image.ts';
 import { EXTENSION } from './layout.ts';
@@ -135,11 +135,9 @@ function* contentFeatures({ backing }: { backing?: BackingReference }, found: Su
 
 /** Whether anything is allocated behind the disk. Empty L2 tables, as a deleted snapshot leaves them, are nothing. */
 function hasVmState({ device, geometry: g }: Qcow2Image): boolean {
-  const from = l1EntriesFor(g) * g.l2Entries;
-  const to = g.l1Entries * g.l2Entries;
-  if (from >= to) return false;
-  const walk = new TableWalk(device, g, g.l1Offset, g.l1Entries, to * g.clusterSize);
-  const { runs } = survey(walk.clusters(from, to));
+  const { l1Offset, l1Entries } = g;
+  const range = { l1Offset, l1Entries, from: vmStateOffset(g), to: l1Entries * bytesPerL2(g) };
+  const { runs } = survey(new TableWalk(device, g, range).runs());
   return Object.entries(runs).some(([kind, count]) => kind !== 'unallocated' && count > 0);
 }
 

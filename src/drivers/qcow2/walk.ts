@@ -6,7 +6,7 @@
  *  2. A stretch without L2 tables costs nothing per cluster; L1 entries behind the end of the file cost nothing at all.
  *  3. It yields at least once per MiB of L2 tables, an empty batch if need be: the caller can always stop.
  */
-import { ExtentColumns, INVALID, UNALLOCATED } from '../../bytes/extents.ts';
+import { ExtentColumns, hasHost, INVALID, UNALLOCATED } from '../../bytes/extents.ts';
 import { type Device, readBytes } from '../../device/device.ts';
 import { type Geometry, SUBCLUSTERS } from './geometry.ts';
 import { L1Entry } from './layout.ts';
@@ -76,9 +76,18 @@ export function tableAt(l1: L1Reader, slot: number, g: Geometry, fileSize: numbe
   return offset < fileSize && (lo & (g.clusterSize - 1)) === 0 ? offset : BAD_TABLE;
 }
 
+/** Which L1 table, and which part of what it maps: guest bytes, from a unit's border. */
+export interface WalkRange {
+  readonly l1Offset: number;
+  readonly l1Entries: number;
+  readonly from: number;
+  readonly to: number;
+}
+
 export class TableWalk {
   readonly #device: Device;
   readonly #g: Geometry;
+  readonly #range: WalkRange;
   readonly #l1: L1Reader;
   readonly #decoder: RunDecoder;
   readonly #out: ExtentColumns;
@@ -95,33 +104,31 @@ export class TableWalk {
   /** Guest bytes: where the walk stands. What lies before it is in batches handed over, or in the run still open. */
   reached = 0;
 
-  /**
-   * Walks the L1 table at `l1Offset` (bytes) of `l1Entries` slots; `end` (guest bytes) cuts the last run. `firstRead`:
-   * bytes of L2 entries of the first read; each read after it is four times as long, up to 1 MiB.
-   */
-  constructor(device: Device, g: Geometry, l1Offset: number, l1Entries: number, end: number, firstRead = READ) {
+  /** `firstRead`: bytes of L2 entries of the first read; each read after it is four times as long, up to 1 MiB. */
+  constructor(device: Device, g: Geometry, range: WalkRange, firstRead = READ) {
     this.#device = device;
     this.#g = g;
-    this.#l1 = new L1Reader(device, l1Offset, l1Entries);
+    this.#range = range;
+    this.#l1 = new L1Reader(device, range.l1Offset, range.l1Entries);
     const extended = g.l2EntrySize === 16;
     this.#perEntry = extended ? SUBCLUSTERS : 1;
     this.#chunk = firstRead;
     this.#pace = firstRead;
     const block = Math.min(extended ? EXTENDED_BLOCK : BLOCK, this.#chunk);
     this.#blockEntries = block / g.l2EntrySize;
-    const hostEnd = g.dataFile ? end : device.size + g.clusterSize;
+    const hostEnd = g.dataFile ? range.to : device.size + g.clusterSize;
     const unit = g.clusterSize / this.#perEntry;
-    this.#out = new ExtentColumns(unit, end, hostEnd, 2 * this.#blockEntries * this.#perEntry + 2);
+    this.#out = new ExtentColumns(unit, range.to, hostEnd, 2 * this.#blockEntries * this.#perEntry + 2);
     this.#decoder = new RunDecoder(g, device.size, this.#out);
   }
 
-  /** Runs of the guest clusters `from` .. `to` - 1. The batch is reused: consume it before asking for the next. */
-  *clusters(from: number, to: number): Generator<ExtentColumns, void> {
-    const { l2Entries } = this.#g;
+  /** The runs of the range. The batch is reused: consume it before asking for the next. */
+  *runs(): Generator<ExtentColumns, void> {
+    const { l2Entries, l2EntrySize, clusterSize } = this.#g;
     const out = this.#out;
+    const to = Math.ceil(this.#range.to / clusterSize);
     const lastSlot = Math.ceil(to / l2Entries);
-    let cluster = from;
-    while (cluster < to) {
+    for (let cluster = Math.floor(this.#range.from / clusterSize); cluster < to; ) {
       const slot = Math.floor(cluster / l2Entries);
       const table = tableAt(this.#l1, slot, this.#g, this.#device.size);
       if (table > 0) {
@@ -133,15 +140,14 @@ export class TableWalk {
           if (out.count > out.capacity / 2) yield* this.#flush();
         }
         cluster += entries;
-        this.decoded += entries * this.#g.l2EntrySize;
-        this.#since += entries * this.#g.l2EntrySize;
-        this.reached = cluster * this.#g.clusterSize;
+        this.decoded += entries * l2EntrySize;
+        this.#since += entries * l2EntrySize;
       } else {
         const next = table === NO_TABLE ? this.#l1.nextSet(slot + 1, lastSlot) : slot + 1;
         this.#decoder.stretch(table === NO_TABLE ? UNALLOCATED : INVALID, cluster * this.#perEntry);
         cluster = next * l2Entries;
-        this.reached = cluster * this.#g.clusterSize;
       }
+      this.reached = cluster * clusterSize;
       if (this.#since >= this.#pace || out.count > out.capacity / 2) yield* this.#flush();
     }
     this.#decoder.close(to * this.#perEntry);
@@ -149,15 +155,26 @@ export class TableWalk {
   }
 
   *#flush(): Generator<ExtentColumns, void> {
-    const out = this.#out;
-    // The last cluster's later subclusters may lie behind the end.
-    const units = Math.ceil(out.end / out.unit);
-    while (out.count > 0 && (out.guest[out.count - 1] as number) >= units) out.count--;
-    const last = out.count - 1;
-    if (last >= 0) out.length[last] = Math.min(out.length[last] as number, units - (out.guest[last] as number));
-    yield out;
-    out.count = 0;
+    if (this.#perEntry > 1) this.#cutSubclusters();
+    yield this.#out;
+    this.#out.count = 0;
     this.#since = 0;
+  }
+
+  /** Subclusters of the first and last cluster may lie outside the range. */
+  #cutSubclusters(): void {
+    const { guest, length, host, kind, unit } = this.#out;
+    const from = Math.floor(this.#range.from / unit);
+    const to = Math.ceil(this.#range.to / unit);
+    const rows = this.#out.count;
+    this.#out.count = 0;
+    for (let i = 0; i < rows; i++) {
+      const start = Math.max(guest[i] as number, from);
+      const end = Math.min((guest[i] as number) + (length[i] as number), to);
+      const at = kind[i] as number;
+      const skipped = hasHost(at) ? start - (guest[i] as number) : 0;
+      if (start < end) this.#out.push(at, start, end - start, (host[i] as number) + skipped);
+    }
   }
 
   /** Reads entries from `cluster` on, of this table and of those that follow it in the file. Answers how many. */
