@@ -147,7 +147,8 @@ function randomCommands(random: Random, size: number, clusterSize: number, ops: 
   const clusters = Math.ceil(size / clusterSize);
   const spots = Array.from({ length: random.int(1, 4) }, () => random.int(0, clusters - 1));
   spots.push(0, clusters - 1);
-  const budget = Math.max(clusterSize, Math.min(3 * MIB, clusterSize * 48));
+  // Bytes that the file grows by, roughly: large clusters are few.
+  const budget = Math.max(clusterSize * 8, Math.min(3 * MIB, clusterSize * 48));
   const commands: string[] = [];
   let written = 0;
   for (let i = random.int(2, 40); i > 0 && written < budget; i--) {
@@ -167,7 +168,7 @@ function randomCommands(random: Random, size: number, clusterSize: number, ops: 
     else if (ops.zero && kind < 0.34) commands.push(`write -q -z -u ${at} ${bytes}`);
     else {
       commands.push(`write -q -P ${pattern} ${at} ${bytes}`);
-      written += bytes;
+      written += Math.max(bytes, clusterSize);
     }
   }
   return commands;
