@@ -54,6 +54,6 @@ function countEntry(claims: Claims, bytes: Buffer, at: number, offset: number, t
       qemuCount: times,
     }));
   } else if (entry.offset !== 0) {
-    claims.claim(entry.offset, clusterSize, times, () => ({ what: 'bitmap data', where }));
+    claims.claim(entry.offset, clusterSize, times, () => ({ what: 'data of a bitmap', where }));
   }
 }

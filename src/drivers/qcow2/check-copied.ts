@@ -10,8 +10,8 @@ import { ClusterBitmap } from '../../bytes/cluster-bitmap.ts';
 import type { Progress } from '../../bytes/progress.ts';
 import { hex, hex64 } from '../../bytes/size.ts';
 import type { Where } from '../../errors.ts';
-import type { Claims } from './check-claims.ts';
-import { COPIED, type L1Tables } from './check-l1.ts';
+import { type Claims, COPIED } from './check-claims.ts';
+import type { L1Tables } from './check-l1.ts';
 import { L2Reader } from './check-l2.ts';
 import { type L2Rules, whereOfEntry } from './check-l2-entry.ts';
 import { type L2Piece, l2Pieces } from './check-l2-pieces.ts';
@@ -33,8 +33,9 @@ export function* checkCopied(claims: Claims, l1: L1Tables, table: RefcountTable)
   const reader = new L2Reader(claims);
   let done = 0;
   for (const piece of l2Pieces(claims, l1, true)) {
-    if (piece.active === 0) continue;
-    // QEMU leaves out the entries of a table whose own refcount it cannot read.
+    // QEMU leaves out the header, should an L1 entry without an offset make it a table, and the entries of a table
+    // whose own refcount it cannot read.
+    if (piece.active === 0 || piece.table === 0) continue;
     if (refcounts.isOne(Math.floor(piece.table / claims.g.clusterSize)) === undefined) continue;
     checkEntries(reader.read(piece), piece, claims, l1, refcounts);
     if (++done % 64 === 0) yield { what: 'copied flags', done, total: Math.max(done, l1.activeEntries) };

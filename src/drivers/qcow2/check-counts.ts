@@ -8,12 +8,13 @@
  *  2. A count never exceeds what the image's refcount width can hold, as in QEMU; what did not fit is reported to the
  *     caller and remembered in `overflowed`.
  */
-import { ClusterBitmap } from '../../bytes/cluster-bitmap.ts';
+import { ClusterBitmap, PAGE_BITS, PAGE_WORDS } from '../../bytes/cluster-bitmap.ts';
 
 /** Counts are exact doubles, so wider refcounts are counted in this many bits; nothing reaches 2^52 references. */
 const MOST_PLANES = 52;
-const PAGE_CLUSTERS = 2 ** 20;
-const PAGE_WORDS = PAGE_CLUSTERS / 32;
+const PAGE_CLUSTERS = 2 ** PAGE_BITS;
+/** Cluster numbers that 32-bit operators can hold. */
+const NEAR_CLUSTERS = 2 ** 31;
 
 export class ReferenceCounts {
   /** Plane 0 always exists; a higher one from the first count that needs it. */
@@ -42,15 +43,17 @@ export class ReferenceCounts {
 
   /** Adds one reference to one cluster; answers how many did not fit (0 or 1). The hot path of scattered images. */
   addOne(cluster: number): number {
-    return this.#ones.testAndSet(cluster) ? this.#carryOne(cluster) : 0;
-  }
-
-  /** The cluster's bit in plane 0 was set before: the reference carries into the planes above. */
-  #carryOne(cluster: number): number {
-    this.#ones.clear(cluster);
-    const bit = cluster % 32;
-    const lost = this.#ripple(cluster - bit, 1 << bit, 1);
-    return lost === 0 ? 0 : this.#saturate(cluster - bit, lost);
+    const words = cluster < NEAR_CLUSTERS ? this.#ones.pageAt(cluster >>> PAGE_BITS) : undefined;
+    if (words) {
+      const i = (cluster >>> 5) & (PAGE_WORDS - 1);
+      const old = words[i] as number;
+      const bit = 1 << (cluster & 31);
+      if ((old & bit) === 0) {
+        words[i] = old | bit;
+        return 0;
+      }
+    }
+    return this.#addOnce(cluster, 1);
   }
 
   /**
@@ -58,29 +61,60 @@ export class ReferenceCounts {
    * Answers how many of the `count * times` references did not fit.
    */
   addRun(first: number, count: number, times: number): number {
+    if (times === 1) return this.#addOnce(first, count);
     let lost = 0;
     let cluster = first;
     let left = count;
     while (left > 0) {
       const bit = cluster % 32;
       const take = Math.min(32 - bit, left);
-      const mask = take === 32 ? -1 : ((1 << take) - 1) << bit;
-      lost += this.#addWord(cluster - bit, mask, times);
+      lost += this.#addWord(cluster - bit, wordMask(bit, take), times);
       cluster += take;
       left -= take;
     }
     return lost;
   }
 
+  #addOnce(first: number, count: number): number {
+    let lost = 0;
+    let cluster = first;
+    let left = count;
+    while (left > 0) {
+      const words = this.#ones.page(cluster);
+      const at = cluster % PAGE_CLUSTERS;
+      const take = Math.min(left, PAGE_CLUSTERS - at);
+      lost += this.#addInPage(words, cluster - at, at, at + take);
+      cluster += take;
+      left -= take;
+    }
+    return lost;
+  }
+
+  /** One reference to each of the clusters `from` .. `to` - 1 of the page of plane 0 that begins with `base`. */
+  #addInPage(words: Int32Array, base: number, from: number, to: number): number {
+    let lost = 0;
+    for (let at = from; at < to; at = (at | 31) + 1) {
+      const bit = at & 31;
+      const mask = wordMask(bit, Math.min(32 - bit, to - at));
+      const old = words[at >>> 5] as number;
+      words[at >>> 5] = old ^ mask;
+      if ((old & mask) !== 0) lost += this.#carry(base + at - bit, old & mask);
+    }
+    return lost;
+  }
+
+  /** Counts whose bit in plane 0 was set and is now clear carry into the planes above. */
+  #carry(base: number, mask: number): number {
+    const lost = this.#ripple(base, mask, 1);
+    return lost === 0 ? 0 : this.#saturate(base, lost);
+  }
+
   /** Adds `times` to the clusters that `mask` names among the 32 from `base`; answers how many references were lost. */
   #addWord(base: number, mask: number, times: number): number {
-    if (times > 1 && 2 ** this.planes.length - 1 + times > this.limit) return this.#addSlowly(base, mask, times);
+    if (2 ** this.planes.length - 1 + times > this.limit) return this.#addSlowly(base, mask, times);
     let left = times;
     for (let p = 0; left > 0; p++) {
-      if (left % 2 === 1) {
-        const lost = this.#ripple(base, mask, p);
-        if (lost !== 0) return this.#saturate(base, lost);
-      }
+      if (left % 2 === 1) this.#ripple(base, mask, p);
       left = Math.floor(left / 2);
     }
     return 0;
@@ -183,6 +217,11 @@ export class ReferenceCounts {
   highest(): number {
     return Math.max(...this.planes.map((plane) => plane.highest()));
   }
+}
+
+/** `count` bits from `bit`, all within one word. */
+function wordMask(bit: number, count: number): number {
+  return count === 32 ? -1 : ((1 << count) - 1) << bit;
 }
 
 function wordIndex(cluster: number): number {

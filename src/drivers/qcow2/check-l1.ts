@@ -11,10 +11,10 @@ import { hasReservedBits } from '../../bytes/bits.ts';
 import { hex, hex64 } from '../../bytes/size.ts';
 import type { Device } from '../../device/device.ts';
 import type { Where } from '../../errors.ts';
-import type { Claims } from './check-claims.ts';
+import { type Claims, COPIED } from './check-claims.ts';
 import { ReferenceCounts } from './check-counts.ts';
 import { coverage, type Span } from './check-coverage.ts';
-import { type Geometry, l1EntriesFor } from './geometry.ts';
+import { l1EntriesFor } from './geometry.ts';
 import { L1Entry } from './layout.ts';
 
 /** An L1 table that the header or a snapshot points to. */
@@ -44,13 +44,6 @@ export interface L1Batch {
   readonly offset: number;
   readonly times: number;
 }
-
-/** High half of a plain entry, with COPIED turned: nothing but offset bits that keep the cluster number below 2^31. */
-export function oddHighBits(g: Geometry): number {
-  return ~(2 ** (g.clusterBits - 1) - 1);
-}
-
-export const COPIED = L1Entry.mask.copied.hi;
 
 export class L1Tables {
   readonly activeTable: L1Table;
@@ -91,19 +84,15 @@ export class L1Tables {
   }
 
   #countBatch({ words, count, offset, times }: L1Batch, isActive: boolean): void {
-    const { g } = this.#claims;
-    const oddHi = oddHighBits(g);
-    const inCluster = g.clusterSize - 1;
-    const up = 32 - g.clusterBits;
-    const limit = Math.min(Math.ceil(this.#claims.device.size / g.clusterSize), 2 ** 31);
+    const { oddHi, oddLo, up, down, limit } = this.#claims.plain;
     const uses = isActive ? this.active : this.inactive;
     for (let i = 0; i < count; i++) {
       const lo = words[2 * i] as number;
       const hi = words[2 * i + 1] as number;
       if ((lo | hi) === 0) continue;
       if (isActive) this.activeEntries++;
-      const cluster = (hi << up) | (lo >>> g.clusterBits);
-      if ((((hi ^ COPIED) & oddHi) | (lo & inCluster)) === 0 && cluster > 0 && cluster < limit) {
+      const cluster = (hi << up) | (lo >>> down);
+      if ((((hi ^ COPIED) & oddHi) | (lo & oddLo)) === 0 && cluster > 0 && cluster < limit) {
         this.#claims.addRun(cluster, 1, times);
         uses.addRun(cluster, 1, times);
       } else {
@@ -129,7 +118,7 @@ export class L1Tables {
       }));
     }
     const offset = ((hi & L1Entry.mask.offset.hi) >>> 0) * 2 ** 32 + ((lo & L1Entry.mask.offset.lo) >>> 0);
-    this.#claims.claim(offset, g.clusterSize, times, () => ({ what: 'L2 table', where: where() }));
+    this.#claims.claim(offset, g.clusterSize, times, () => ({ what: 'an L2 table', where: where() }));
     if (offset === 0) {
       log.addLazily('corruption', 0, () => ({
         code: 'l1-without-table',

@@ -12,10 +12,10 @@ import { hasReservedBits } from '../../bytes/bits.ts';
 import { hex, hex64 } from '../../bytes/size.ts';
 import type { Where } from '../../errors.ts';
 import type { Finding, Severity } from '../finding.ts';
-import type { Claims } from './check-claims.ts';
-import { COPIED, type L1Tables } from './check-l1.ts';
+import { type Claims, COPIED } from './check-claims.ts';
+import type { L1Tables } from './check-l1.ts';
 import type { L2Piece } from './check-l2-pieces.ts';
-import { compressedRange } from './geometry.ts';
+import { compressedOffsetBits, compressedRange } from './geometry.ts';
 import { L2Entry } from './layout.ts';
 
 const COMPRESSED = L2Entry.mask.compressed.hi;
@@ -31,7 +31,8 @@ export class L2Rules {
   readonly #l1: L1Tables;
   #piece: L2Piece | undefined;
   #active = 0;
-  #times = 0;
+  /** How often each reference of the piece counts: `active + inactive`. */
+  times = 0;
   #linked = 0;
   /** Host offset that would continue the last allocated cluster, bytes; -1: none yet. */
   #next = -1;
@@ -50,31 +51,27 @@ export class L2Rules {
     if (!continues) this.#next = -1;
     this.#piece = piece;
     this.#active = piece.active;
-    this.#times = piece.active + piece.inactive;
+    this.times = piece.active + piece.inactive;
     this.#pieceEnd = piece.offset + piece.length;
   }
 
   /** The cluster that would continue the last one, or -1 where there is none that is aligned. */
   nextCluster(): number {
     const cluster = this.#next / this.#claims.g.clusterSize;
-    return this.#next >= 0 && Number.isInteger(cluster) ? cluster : -1;
+    return this.#next >= 0 && cluster < 2 ** 31 && Number.isInteger(cluster) ? cluster | 0 : -1;
   }
 
-  /** The opposite of `nextCluster`; -1 changes nothing. */
-  setNextCluster(cluster: number): void {
-    if (cluster >= 0) this.#next = cluster * this.#claims.g.clusterSize;
-  }
-
-  /** `count` allocated clusters that continue each other. */
-  allocated(count: number): void {
-    if (count === 0) return;
-    this.allocatedClusters += count * this.#active;
+  /**
+   * `clusters` allocated clusters that keep all rules, in runs: `pairs` of first cluster and end, `used` numbers. The
+   * first pair continues what came before, and is empty where nothing does.
+   */
+  plain(clusters: number, pairs: Int32Array, used: number): void {
+    const breaks = used / 2 - 1;
+    const firstBreaks = pairs[0] === pairs[1];
+    this.allocatedClusters += clusters * this.#active;
+    this.fragmentedClusters += firstBreaks ? this.#linked + (breaks - 1) * this.#active : breaks * this.#active;
     this.#linked = this.#active;
-  }
-
-  /** The next allocated cluster does not continue the last one. */
-  breaks(): void {
-    this.fragmentedClusters += this.#linked;
+    this.#next = (pairs[used - 1] as number) * this.#claims.g.clusterSize;
   }
 
   /** The entry `at` bytes into the piece: its halves, and those of its subcluster bitmap (0 without extended L2). */
@@ -103,12 +100,13 @@ export class L2Rules {
     if ((hi & COPIED) === 0 && this.#active > 0) this.anyWithoutCopied = true;
     if ((zeroBits & allocBits) !== 0) this.#subclusterConflict(zeroBits, allocBits, at);
     if (offset % g.clusterSize !== 0) this.#unaligned(hi, lo, offset, at);
-    if (this.#next !== offset) this.breaks();
-    this.allocated(1);
+    this.allocatedClusters += this.#active;
+    if (this.#next !== offset) this.fragmentedClusters += this.#linked;
+    this.#linked = this.#active;
     this.#next = offset + g.clusterSize;
     if (g.dataFile) this.#inDataFile(offset, at);
     else {
-      this.#claims.claim(offset, g.clusterSize, this.#times, () => ({ what: 'data cluster', where: this.#where(at) }));
+      this.#claims.claim(offset, g.clusterSize, this.times, () => ({ what: 'a data cluster', where: this.#where(at) }));
     }
   }
 
@@ -137,8 +135,9 @@ export class L2Rules {
     this.compressedClusters += this.#active;
     this.fragmentedClusters += this.#active;
     const { offset, length } = compressedRange(g, hi, lo);
-    this.#claims.claim(offset, length, this.#times, () => ({
-      what: 'compressed cluster',
+    this.#claims.claim(offset, length, this.times, () => ({
+      what: 'a compressed cluster',
+      offset: hex64(hi & (2 ** (compressedOffsetBits(g) - 32) - 1), lo),
       where: this.#where(at),
     }));
   }
@@ -205,7 +204,7 @@ export class L2Rules {
   }
 
   #find(code: string, faultClass: Finding['class'], at: number, say: () => { what: string; means?: string }): void {
-    const times = this.#times;
+    const times = this.times;
     this.#claims.log.addLazily('corruption', times, () => ({
       code,
       severity: 'corruption',

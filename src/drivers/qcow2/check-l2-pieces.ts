@@ -4,8 +4,8 @@
  */
 
 import { ClusterBitmap } from '../../bytes/cluster-bitmap.ts';
-import type { Claims } from './check-claims.ts';
-import { COPIED, type L1Tables, oddHighBits } from './check-l1.ts';
+import { type Claims, COPIED } from './check-claims.ts';
+import type { L1Tables } from './check-l1.ts';
 
 /**
  * Bytes of the file used as L2 entries. A cluster-aligned table is one piece; tables at odd offsets may overlap each
@@ -53,9 +53,10 @@ export function* l2Pieces(claims: Claims, l1: L1Tables, activeOnly = false): Gen
 function tableCluster(claims: Claims, hi: number, lo: number): number {
   if ((hi | lo) === 0) return -1;
   const { g, device } = claims;
-  if (((hi ^ COPIED) & oddHighBits(g)) === 0 && (lo & (g.clusterSize - 1)) === 0) {
-    const cluster = (hi << (32 - g.clusterBits)) | (lo >>> g.clusterBits);
-    return cluster * g.clusterSize < device.size ? cluster : -1;
+  const { oddHi, oddLo, up, down, limit } = claims.plain;
+  if ((((hi ^ COPIED) & oddHi) | (lo & oddLo)) === 0) {
+    const cluster = (hi << up) | (lo >>> down);
+    return cluster < limit ? cluster : -1;
   }
   const offset = (hi & 0x00ff_ffff) * 2 ** 32 + ((lo & ~0x1ff) >>> 0);
   return offset % g.clusterSize === 0 && offset < device.size ? offset / g.clusterSize : -1;

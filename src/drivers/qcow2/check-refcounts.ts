@@ -67,7 +67,7 @@ export function countRefcountBlocks(claims: Claims, table: RefcountTable): void 
 function claimBlock(claims: Claims, i: number, offset: number, where: () => Where): void {
   const { g, log } = claims;
   const cluster = offset / g.clusterSize;
-  claims.claim(offset, g.clusterSize, 1, () => ({ what: 'refcount block', where: where() }));
+  claims.claim(offset, g.clusterSize, 1, () => ({ what: 'a refcount block', where: where() }));
   const again = claims.refcountBlocks.testAndSet(cluster);
   const count = claims.counts.get(cluster);
   if (count === 1) return;
