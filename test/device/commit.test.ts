@@ -42,10 +42,10 @@ describe.each(both)('a commit of $name, rollback file: $keep', ({ scenario, keep
   it('ends in the new image, and can be rolled back to the very old bytes', () => {
     const disk = freshDisk();
     const result = commitTo(disk, scenario, keep);
-    expect(bytesEqual(imageIn(disk.state), scenario.newImage())).toBe(true);
+    expect(bytesEqual(imageIn(disk.state), scenario.newImage)).toBe(true);
     expect(disk.has(JOURNAL)).toBe(false);
     expect(disk.has(ROLLBACK)).toBe(keep);
-    expect(result).toMatchObject({ newSize: scenario.newImage().length, notes: [] });
+    expect(result).toMatchObject({ newSize: scenario.newImage.length, notes: [] });
     if (!keep) return;
     expect(result.rollbackFile).toBe(ROLLBACK);
     rollbackOn(new CrashSite(disk), disk.open(ROLLBACK), false);
@@ -69,7 +69,7 @@ describe.each(both)('a commit of $name, rollback file: $keep', ({ scenario, keep
       const step = `operation ${at}: ${error}`;
       if (error !== undefined) expect(error, step).toBeInstanceOf(ImageError);
       const state = disk.state;
-      if (error === undefined) expect(bytesEqual(imageIn(state), scenario.newImage()), step).toBe(true);
+      if (error === undefined) expect(bytesEqual(imageIn(state), scenario.newImage), step).toBe(true);
       else if (!state.has(JOURNAL) && kind !== 'fail-on') {
         // Called off: the old image, and nothing behind it.
         const code = (error as ImageError).code;
@@ -162,12 +162,12 @@ function settle(state: DiskState, scenario: Scenario, step: string): 'old' | 'ne
     expect(outcome === 'old' ? old && image.length === OLD_SIZE : isNew(image, scenario), `${step}: ${outcome}`).toBe(
       true,
     );
-    if (outcome === 'new') expect(image.length, step).toBe(scenario.newImage().length);
+    if (outcome === 'new') expect(image.length, step).toBe(scenario.newImage.length);
   }
   expect(disk.has(JOURNAL), `${step}: the journal is gone`).toBe(false);
   expect(recoverIn(disk).outcome, `${step}, recovered twice`).toBe('none');
   expect(bytesEqual(imageIn(disk.state), image), `${step}, recovered twice`).toBe(true);
-  const isWholeNew = isNew(image, scenario) && (!old || image.length === scenario.newImage().length);
+  const isWholeNew = isNew(image, scenario) && (!old || image.length === scenario.newImage.length);
   // Of a raw disk the length is part of what it means.
   if (scenario.rules.journal === 'always' && !isWholeNew) expect(image.length, step).toBe(OLD_SIZE);
   return isWholeNew ? 'new' : 'old';

@@ -7,8 +7,10 @@ import { MemoryDevice } from '../../src/device/memory.ts';
 export const OLD_SIZE = 12 * 512 + 100;
 export const FREE = { offset: 2048, length: 1024 };
 
+const OLD_IMAGE = Uint8Array.from({ length: OLD_SIZE }, (_, i) => (i * 7 + (i >> 9)) % 251);
+
 export function oldImage(): Uint8Array {
-  return Uint8Array.from({ length: OLD_SIZE }, (_, i) => (i * 7 + (i >> 9)) % 251);
+  return OLD_IMAGE.slice();
 }
 
 const filled = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value);
@@ -19,7 +21,7 @@ export interface Scenario {
   /** Old or new without any recovery, whenever it stops. */
   readonly safeByOrder: boolean;
   source(): CommitSource;
-  newImage(): Uint8Array;
+  readonly newImage: Uint8Array;
 }
 
 interface Parts {
@@ -51,14 +53,16 @@ function scenario(name: string, safeByOrder: boolean, parts: Parts, rules: Parti
         newSize,
       }),
     }),
-    newImage() {
-      const image = new MemoryDevice(oldImage());
-      for (const [offset, bytes] of [...fresh, ...overwrites]) image.write(offset, bytes);
-      if (header) image.write(0, header);
-      image.resize(newSize);
-      return image.bytes();
-    },
+    newImage: newImage(parts),
   };
+}
+
+function newImage({ fresh = [], overwrites = [], header, newSize }: Parts): Uint8Array {
+  const image = new MemoryDevice(oldImage());
+  for (const [offset, bytes] of [...fresh, ...overwrites]) image.write(offset, bytes);
+  if (header) image.write(0, header);
+  image.resize(newSize);
+  return image.bytes();
 }
 
 const HEADER = filled(512, 0xee);
@@ -109,13 +113,13 @@ export const SCENARIOS: readonly Scenario[] = [
 /** Whether a program that knows the old format finds all it knew: free space and bytes past the end are not its. */
 export function isOld(bytes: Uint8Array): boolean {
   if (bytes.length < OLD_SIZE) return false;
-  const [mine, old] = [bytes.slice(0, OLD_SIZE), oldImage()];
-  for (const image of [mine, old]) image.fill(0, FREE.offset, FREE.offset + FREE.length);
-  return Buffer.compare(mine, old) === 0;
+  const end = FREE.offset + FREE.length;
+  const same = (from: number, to: number): boolean =>
+    Buffer.compare(bytes.subarray(from, to), OLD_IMAGE.subarray(from, to)) === 0;
+  return same(0, FREE.offset) && same(end, OLD_SIZE);
 }
 
 /** Whether it begins with the whole new image. */
 export function isNew(bytes: Uint8Array, { newImage }: Scenario): boolean {
-  const whole = newImage();
-  return bytes.length >= whole.length && Buffer.compare(bytes.subarray(0, whole.length), whole) === 0;
+  return bytes.length >= newImage.length && Buffer.compare(bytes.subarray(0, newImage.length), newImage) === 0;
 }
