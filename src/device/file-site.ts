@@ -14,6 +14,7 @@ import { FileDevice } from './file.ts';
 import { identityOfDescriptor, identityOfPath, sameFile } from './identity.ts';
 import { refuseWhenInUse } from './in-use.ts';
 import { errnoOf, ioError } from './io-error.ts';
+import { journalPathOf } from './journal-path.ts';
 
 /** Milliseconds: how much later than our heartbeat the image's own time may lie and still be our own write. */
 const HEARTBEAT_SLACK = 2000;
@@ -144,10 +145,6 @@ export class FileSite implements CommitSite {
       copy.close();
     }
   }
-}
-
-export function journalPathOf(image: FileDevice): string {
-  return `${image.path}.platter-journal`;
 }
 
 function isSame(a: string, b: string): boolean {

@@ -7,7 +7,6 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
-  fstatSync,
   openSync,
   readFileSync,
   readlinkSync,
@@ -17,7 +16,6 @@ import {
   writeSync,
 } from 'node:fs';
 import { hostname } from 'node:os';
-import { EXACT_STATS } from '../bytes/size.ts';
 import { ImageError } from '../errors.ts';
 import { errnoOf, ioError } from './io-error.ts';
 
@@ -63,11 +61,12 @@ export class LockFile {
   readonly path: string;
   /** What was found and replaced, for the user; undefined when nothing was. */
   readonly replaced: string | undefined;
-  readonly #inode: string;
+  readonly #text: string;
 
   /** Throws ImageError `locked` while another live Platter holds the image, or as creating a file does. */
   constructor(imagePath: string) {
     this.path = `${imagePath}.platter-lock`;
+    this.#text = `${JSON.stringify({ ...ourselves(), token: randomBytes(8).toString('hex') })}\n`;
     let fd = this.#create();
     if (fd === undefined) {
       this.replaced = this.#removeStale();
@@ -75,8 +74,7 @@ export class LockFile {
       if (fd === undefined) throw locked(this.path, 'another Platter was faster');
     }
     try {
-      writeSync(fd, `${JSON.stringify(ourselves())}\n`);
-      this.#inode = String(fstatSync(fd, EXACT_STATS).ino);
+      writeSync(fd, this.#text);
     } catch (error) {
       unlinkSync(this.path);
       throw ioError(error, this.path, 'write the lock file');
@@ -87,7 +85,8 @@ export class LockFile {
 
   release(): void {
     try {
-      if (String(statSync(this.path, EXACT_STATS).ino) === this.#inode) unlinkSync(this.path);
+      // Compared whole: an inode number may be another file's as soon as ours was removed.
+      if (readBounded(this.path) === this.#text) unlinkSync(this.path);
     } catch (error) {
       // Removed by somebody's hand: then there is nothing left to do.
       if (errnoOf(error) !== 'ENOENT') throw ioError(error, this.path, 'remove the lock file');

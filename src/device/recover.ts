@@ -1,19 +1,13 @@
 /** Recovery of a real file: what to do about a journal that a crash left beside an image. */
-import { lstatSync } from 'node:fs';
 import type { Progress } from '../bytes/progress.ts';
 import { FileDevice } from './file.ts';
-import { FileSite, journalPathOf } from './file-site.ts';
+import { FileSite } from './file-site.ts';
 import { refuseWhenInUse } from './in-use.ts';
 import { fieldText, JOURNAL_STATES, type JournalState } from './journal.ts';
+import { findJournal } from './journal-path.ts';
 import { readJournal } from './journal-reader.ts';
 import { withLock } from './lock-file.ts';
 import { type RecoveryResult, recoverOn } from './recovery.ts';
-
-/** The journal's path when one lies beside the image: an earlier commit did not come to its end. Opens nothing. */
-export function findJournal(image: FileDevice): string | undefined {
-  const path = journalPathOf(image);
-  return lstatSync(path, { throwIfNoEntry: false }) ? path : undefined;
-}
 
 /**
  * Finishes or takes back the commit whose journal lies beside the image. `force`: even where the file was written to
