@@ -37,11 +37,11 @@ export interface Claimant {
  * gives them into the loops (measured: 30x slower).
  */
 export interface PlainEntries {
-  /** Bits of the high half, with COPIED turned, that must be 0: flags, and offsets that 32-bit clusters cannot hold. */
+  /** Bits of the high half that must be 0: flags other than COPIED, and offsets that 32-bit clusters cannot hold. */
   readonly oddHi: number;
   /** Bits of the low half that must be 0: flags, and offsets inside a cluster. */
   readonly oddLo: number;
-  /** The cluster of a plain entry is `(hi << up) | (lo >>> down)`. */
+  /** The cluster of a plain entry is `(hi << up) | (lo >>> down)`, which drops COPIED; 0 is none. */
   readonly up: number;
   readonly down: number;
   /** The cluster must be below this: inside the file, and a number that 32-bit operators can hold. */
@@ -53,7 +53,7 @@ export const COPIED = L1Entry.mask.copied.hi;
 
 function plainEntries({ clusterBits, clusterSize }: Geometry, clusters: number): PlainEntries {
   return {
-    oddHi: ~(2 ** (clusterBits - 1) - 1),
+    oddHi: ~(2 ** (clusterBits - 1) - 1) & ~COPIED,
     oddLo: (clusterSize - 1) | 0,
     up: 32 - clusterBits,
     down: clusterBits,

@@ -6,7 +6,7 @@
  * This walk is left out where it could find nothing (`copiedMayBeWrong`), which spares honest images a second reading
  * of all L2 tables.
  */
-import { ClusterBitmap } from '../../bytes/cluster-bitmap.ts';
+import { ClusterBitmap, PAGE_BITS, PAGE_WORDS } from '../../bytes/cluster-bitmap.ts';
 import type { Progress } from '../../bytes/progress.ts';
 import { hex, hex64 } from '../../bytes/size.ts';
 import type { Where } from '../../errors.ts';
@@ -42,8 +42,12 @@ export function* checkCopied(claims: Claims, l1: L1Tables, table: RefcountTable)
   }
 }
 
+const NO_ONES = new Int32Array(PAGE_WORDS);
+
 /** Whether refcounts as stored are exactly 1: a bit for each cluster of the file, others looked up. */
 class StoredRefcounts {
+  /** For loops: bit n of word n / 32 of the page n / 2^20, for every cluster n of the file below 2^31. */
+  readonly pages: readonly Int32Array[];
   readonly #ones = new ClusterBitmap();
   readonly #clusters: number;
   readonly #table: RefcountTable;
@@ -68,14 +72,17 @@ class StoredRefcounts {
       }
     }
     this.#allReadable = readable;
+    const count = Math.ceil(Math.min(clusters, 2 ** 31) / 2 ** PAGE_BITS);
+    this.pages = Array.from({ length: count }, (_, number) => this.#ones.pageAt(number) ?? NO_ONES);
   }
 
   /** All counters of a piece lie in one page of the bitmap. */
   #note(counters: ArrayLike<number>, first: number): void {
-    const words = this.#ones.page(first);
-    const offset = first % 2 ** 20;
+    const offset = first % 2 ** PAGE_BITS;
+    let words: Int32Array = NO_ONES;
     for (let i = 0; i < counters.length; i++) {
       if (counters[i] !== 1) continue;
+      if (words === NO_ONES) words = this.#ones.page(first);
       const at = offset + i;
       words[at >>> 5] = (words[at >>> 5] as number) | (1 << (at & 31));
     }
@@ -116,25 +123,54 @@ function checkEntries(
   l1: L1Tables,
   refcounts: StoredRefcounts,
 ): void {
-  const { g } = claims;
-  const { mask } = L2Entry;
-  const zeroFlag = g.l2EntrySize === 16 ? 0 : mask.zero.lo;
-  const down = g.clusterBits;
-  for (let o = 0; o < words.length; o += g.l2EntrySize / 4) {
+  const stride = claims.g.l2EntrySize / 4;
+  for (let o = 0; o < words.length; o += stride) {
+    if (!claims.g.dataFile) o = skipRight(words, o, stride, claims, refcounts);
+    if (o >= words.length) return;
     const lo = words[o] as number;
     const hi = words[o + 1] as number;
-    if ((hi | lo) === 0 || (hi & mask.compressed.hi) !== 0) continue;
-    const offsetHi = hi & mask.offset.hi;
-    const offsetLo = lo & mask.offset.lo;
+    const offset = clusterOffset(claims, hi, lo);
     const copied = (hi & COPIED) !== 0;
-    if ((offsetHi | offsetLo) === 0 && !(g.dataFile && copied && (lo & zeroFlag) === 0)) continue;
-    const cluster = offsetHi * 2 ** (32 - down) + (offsetLo >>> down);
-    const one = g.dataFile ? true : refcounts.isOne(cluster);
+    if (offset === undefined) continue;
+    const cluster = Math.floor(offset / claims.g.clusterSize);
+    const one = claims.g.dataFile ? true : refcounts.isOne(cluster);
     if (one === undefined || one === copied) continue;
-    const refcount = g.dataFile ? '1 by definition (external data file)' : refcounts.text(cluster);
-    const offset = cluster * g.clusterSize;
+    const refcount = claims.g.dataFile ? '1 by definition (external data file)' : refcounts.text(cluster);
     report(claims, 'l2', piece.active, hex64(hi, lo), offset, refcount, () => whereOfEntry(claims, l1, piece, 4 * o));
   }
+}
+
+/** Skips empty entries and plain ones whose flag is right, from word `from`; answers the next word to look at. */
+function skipRight(
+  words: Int32Array,
+  from: number,
+  stride: number,
+  claims: Claims,
+  refcounts: StoredRefcounts,
+): number {
+  const { oddHi, oddLo, up, down, limit } = claims.plain;
+  const { pages } = refcounts;
+  let o = from;
+  for (; o < words.length; o += stride) {
+    const lo = words[o] as number;
+    const hi = words[o + 1] as number;
+    if ((hi | lo) === 0) continue;
+    const cluster = (hi << up) | (lo >>> down);
+    if (((hi & oddHi) | (lo & oddLo)) !== 0 || cluster === 0 || cluster >= limit) break;
+    const one = ((pages[cluster >>> 20] as Int32Array)[(cluster >>> 5) & 0x7fff] as number) >>> (cluster & 31);
+    if (((one ^ (hi >>> 31)) & 1) !== 0) break;
+  }
+  return o;
+}
+
+/** The host offset of a data or zero cluster (bytes); undefined where the entry has none. */
+function clusterOffset({ g }: Claims, hi: number, lo: number): number | undefined {
+  const { mask } = L2Entry;
+  if ((hi & mask.compressed.hi) !== 0) return undefined;
+  const offset = ((hi & mask.offset.hi) >>> 0) * 2 ** 32 + ((lo & mask.offset.lo) >>> 0);
+  if (offset !== 0) return offset;
+  const zero = g.l2EntrySize === 8 && (lo & mask.zero.lo) !== 0;
+  return g.dataFile && !zero && (hi & COPIED) !== 0 ? 0 : undefined;
 }
 
 function report(

@@ -16,23 +16,24 @@ const PAGE_CLUSTERS = 2 ** PAGE_BITS;
 /** Cluster numbers that 32-bit operators can hold. */
 const NEAR_CLUSTERS = 2 ** 31;
 
+/** A page without references. */
+const NO_WORDS = new Int32Array(PAGE_WORDS);
+
 export class ReferenceCounts {
   /** Plane 0 always exists; a higher one from the first count that needs it. */
   readonly planes: ClusterBitmap[] = [new ClusterBitmap()];
   /** Clusters with more references than their refcount can say. */
   readonly overflowed = new ClusterBitmap();
+  /** The largest count. */
+  readonly limit: number;
   readonly #width: number;
   readonly #ones: ClusterBitmap;
 
   /** `width`: bits of one refcount of the image. */
   constructor(width: number) {
     this.#width = Math.min(width, MOST_PLANES);
+    this.limit = 2 ** this.#width - 1;
     this.#ones = this.planes[0] as ClusterBitmap;
-  }
-
-  /** The largest count. */
-  get limit(): number {
-    return 2 ** this.#width - 1;
   }
 
   get(cluster: number): number {
@@ -151,6 +152,10 @@ export class ReferenceCounts {
     let lost = 0;
     for (let bit = 0; bit < 32; bit++) {
       if (((mask >>> bit) & 1) === 0) continue;
+      if (this.overflowed.has(base + bit)) {
+        lost += times;
+        continue;
+      }
       const sum = this.get(base + bit) + times;
       if (sum > this.limit) {
         lost += sum - this.limit;
@@ -191,11 +196,10 @@ export class ReferenceCounts {
     return true;
   }
 
-  /** The words of plane 0 and of the higher planes in the page that holds `cluster`, where there are any, for loops. */
-  pageOf(cluster: number): { ones: Int32Array | undefined; higher: readonly Int32Array[]; firstWord: number } {
+  /** The words of each plane in the page that holds `cluster`, and which word holds it: for loops over a page. */
+  pageOf(cluster: number): { planes: readonly Int32Array[]; firstWord: number } {
     const number = Math.floor(cluster / PAGE_CLUSTERS);
-    const [ones, ...higher] = this.planes.map((plane) => plane.pageAt(number));
-    return { ones, higher: higher.filter((page) => page !== undefined), firstWord: wordIndex(cluster) };
+    return { planes: this.planes.map((plane) => plane.pageAt(number) ?? NO_WORDS), firstWord: wordIndex(cluster) };
   }
 
   /** Clusters `from` .. `to` - 1 that are referenced at all, ascending. */

@@ -92,7 +92,8 @@ export class L1Tables {
       if ((lo | hi) === 0) continue;
       if (isActive) this.activeEntries++;
       const cluster = (hi << up) | (lo >>> down);
-      if ((((hi ^ COPIED) & oddHi) | (lo & oddLo)) === 0 && cluster > 0 && cluster < limit) {
+      if (((hi & oddHi) | (lo & oddLo)) === 0 && cluster > 0 && cluster < limit) {
+        if (isActive && (hi & COPIED) === 0) this.anyWithoutCopied = true;
         this.#claims.addRun(cluster, 1, times);
         uses.addRun(cluster, 1, times);
       } else {

@@ -14,6 +14,7 @@ import type { Where } from '../../errors.ts';
 import type { Finding, Severity } from '../finding.ts';
 import { type Claims, COPIED } from './check-claims.ts';
 import type { L1Tables } from './check-l1.ts';
+import type { Runs } from './check-l2.ts';
 import type { L2Piece } from './check-l2-pieces.ts';
 import { compressedOffsetBits, compressedRange } from './geometry.ts';
 import { L2Entry } from './layout.ts';
@@ -61,17 +62,15 @@ export class L2Rules {
     return this.#next >= 0 && cluster < 2 ** 31 && Number.isInteger(cluster) ? cluster | 0 : -1;
   }
 
-  /**
-   * `clusters` allocated clusters that keep all rules, in runs: `pairs` of first cluster and end, `used` numbers. The
-   * first pair continues what came before, and is empty where nothing does.
-   */
-  plain(clusters: number, pairs: Int32Array, used: number): void {
+  /** `clusters` allocated clusters that keep all rules but perhaps COPIED, in runs. */
+  plain(clusters: number, { pairs, used, allCopied }: Runs): void {
     const breaks = used / 2 - 1;
     const firstBreaks = pairs[0] === pairs[1];
     this.allocatedClusters += clusters * this.#active;
     this.fragmentedClusters += firstBreaks ? this.#linked + (breaks - 1) * this.#active : breaks * this.#active;
     this.#linked = this.#active;
     this.#next = (pairs[used - 1] as number) * this.#claims.g.clusterSize;
+    if (!allCopied && this.#active > 0) this.anyWithoutCopied = true;
   }
 
   /** The entry `at` bytes into the piece: its halves, and those of its subcluster bitmap (0 without extended L2). */

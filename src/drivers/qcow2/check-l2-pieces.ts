@@ -4,7 +4,7 @@
  */
 
 import { ClusterBitmap } from '../../bytes/cluster-bitmap.ts';
-import { type Claims, COPIED } from './check-claims.ts';
+import type { Claims } from './check-claims.ts';
 import type { L1Tables } from './check-l1.ts';
 
 /**
@@ -54,7 +54,7 @@ function tableCluster(claims: Claims, hi: number, lo: number): number {
   if ((hi | lo) === 0) return -1;
   const { g, device } = claims;
   const { oddHi, oddLo, up, down, limit } = claims.plain;
-  if ((((hi ^ COPIED) & oddHi) | (lo & oddLo)) === 0) {
+  if (((hi & oddHi) | (lo & oddLo)) === 0) {
     const cluster = (hi << up) | (lo >>> down);
     return cluster < limit ? cluster : -1;
   }

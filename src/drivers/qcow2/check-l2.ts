@@ -1,6 +1,6 @@
 /**
  * Check, second walk: the entries of every L2 table, each table once. The loop here takes what honest images are made
- * of (plain aligned data clusters with COPIED, and empty entries) and counts runs of clusters, 32 to a word; every
+ * of (aligned data clusters in the file, and empty entries) and counts runs of clusters, 32 to a word; every
  * other entry goes to `L2Rules`, which knows all rules and alone could do the whole walk (a property test holds the
  * two to each other).
  *
@@ -22,7 +22,7 @@ const PROGRESS_BYTES = 4 * 1024 * 1024;
 export function* countL2Tables(claims: Claims, l1: L1Tables): Generator<Progress, L2Rules> {
   const rules = new L2Rules(claims, l1);
   const reader = new L2Reader(claims);
-  const runs: Runs = { pairs: new Int32Array(BLOCK_WORDS + 2), used: 0 };
+  const runs: Runs = { pairs: new Int32Array(BLOCK_WORDS + 2), used: 0, allCopied: true };
   let done = 0;
   let unreported = 0;
   for (const piece of l2Pieces(claims, l1)) {
@@ -70,10 +70,12 @@ const BLOCK_WORDS = 1024;
  * The runs of host clusters in one block: pairs of first cluster and end (exclusive). The first pair continues the last
  * cluster before the block, and is empty where nothing does.
  */
-interface Runs {
+export interface Runs {
   readonly pairs: Int32Array;
   /** Numbers in use in `pairs`. */
   used: number;
+  /** Whether the entries of all these clusters have COPIED. */
+  allCopied: boolean;
 }
 
 function countPiece(words: Int32Array, piece: L2Piece, claims: Claims, rules: L2Rules, runs: Runs): void {
@@ -85,7 +87,7 @@ function countPiece(words: Int32Array, piece: L2Piece, claims: Claims, rules: L2
       runs.pairs[0] = rules.nextCluster();
       o = plainEntries(words, o, end, claims, runs);
       const clusters = addRuns(runs, claims, rules.times);
-      if (clusters > 0) rules.plain(clusters, runs.pairs, runs.used);
+      if (clusters > 0) rules.plain(clusters, runs);
       if (o >= end) continue;
     }
     const zeroBits = extended ? (words[o + 3] as number) : 0;
@@ -103,23 +105,27 @@ function plainEntries(words: Int32Array, from: number, end: number, claims: Clai
   const { g } = claims;
   const { oddHi, oddLo, up, down, limit } = claims.plain;
   const { pairs } = runs;
-  const copied = COPIED;
   const extended = g.l2EntrySize === 16;
   const stride = extended ? 4 : 2;
   // Entries that hold nothing: 0, and 1 (reads as zeros) where that flag exists.
   const holdsSomething = g.version === 3 && !extended ? ~1 : ~0;
   let next = pairs[0] as number;
   let used = 1;
+  let allCopied = -1;
   let o = from;
   for (; o < end; o += stride) {
     const lo = words[o] as number;
     const hi = words[o + 1] as number;
-    if ((((hi ^ copied) & oddHi) | (lo & oddLo)) !== 0) {
+    if (((hi & oddHi) | (lo & oddLo)) !== 0) {
       if ((hi | (lo & holdsSomething)) !== 0 || (extended && words[o + 2] !== 0)) break;
       continue;
     }
     const cluster = (hi << up) | (lo >>> down);
-    if (cluster <= 0 || cluster >= limit) break;
+    if (cluster === 0) {
+      if (hi !== 0 || (extended && words[o + 2] !== 0)) break;
+      continue;
+    }
+    if (cluster >= limit) break;
     if (extended && ((words[o + 2] as number) & (words[o + 3] as number)) !== 0) break;
     if (cluster !== next) {
       pairs[used] = next;
@@ -127,9 +133,11 @@ function plainEntries(words: Int32Array, from: number, end: number, claims: Clai
       used += 2;
     }
     next = cluster + 1;
+    allCopied &= hi;
   }
   pairs[used] = next;
   runs.used = used + 1;
+  runs.allCopied = (allCopied & COPIED) !== 0;
   return o;
 }
 

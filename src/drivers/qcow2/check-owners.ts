@@ -15,6 +15,9 @@ import type { RefcountTable } from './check-refcount-table.ts';
 import { compressedRange } from './geometry.ts';
 import { L2Entry } from './layout.ts';
 
+/** Names of owners in one sentence. */
+const MOST_NAMES = 4;
+
 export class Ownership {
   readonly #claims: Claims;
   readonly #l1: L1Tables;
@@ -24,13 +27,17 @@ export class Ownership {
     this.#l1 = l1;
   }
 
-  /** What metadata the cluster holds, by name; none for data. */
+  /** What metadata the cluster holds, by name, the first few; none for data. */
   of(cluster: number): string[] {
     const { owners, g, refcountBlocks } = this.#claims;
     const at = cluster * g.clusterSize;
-    const names = owners.filter((o) => o.offset < at + g.clusterSize && o.offset + o.length > at).map((o) => o.label);
+    const names: string[] = [];
     if (this.#tableReferences(cluster) > 0 || this.#oddTable(at)) names.push('an L2 table');
     if (refcountBlocks.has(cluster)) names.push('a refcount block');
+    for (const { offset, length, label } of owners) {
+      if (names.length === MOST_NAMES) break;
+      if (offset < at + g.clusterSize && offset + length > at) names.push(label);
+    }
     return names;
   }
 
@@ -46,34 +53,21 @@ export class Ownership {
 
   /** Clusters of metadata that something else claims too; sharing an L2 table between L1 tables is in order. */
   overlaps(): ClusterBitmap {
+    const { counts } = this.#claims;
+    const metadata = this.#metadata();
     const found = new ClusterBitmap();
-    for (const cluster of this.#claims.counts.shared()) {
-      if (!this.#mayOverlap(cluster)) continue;
-      const names = this.of(cluster);
+    for (let cluster = metadata.nextSet(0); cluster >= 0; cluster = metadata.nextSet(cluster + 1)) {
+      const count = counts.get(cluster);
       const tables = this.#tableReferences(cluster);
-      const explained = names.length === 1 && this.#claims.counts.get(cluster) === Math.max(1, tables);
-      if (names.length > 0 && !explained) found.testAndSet(cluster);
+      if (!counts.overflowed.has(cluster) && (count <= 1 || count === tables)) continue;
+      const explained = this.of(cluster).length === 1 && count === Math.max(1, tables);
+      if (!explained) found.testAndSet(cluster);
     }
     return found;
   }
 
-  /** Quick: data that snapshots share comes here for each of its clusters. */
-  #mayOverlap(cluster: number): boolean {
-    const { counts } = this.#claims;
-    return (
-      this.#metadata.has(cluster) &&
-      (counts.overflowed.has(cluster) || counts.get(cluster) !== this.#tableReferences(cluster))
-    );
-  }
-
   /** All clusters of metadata. */
-  get #metadata(): ClusterBitmap {
-    this.#metadataFound ??= this.#findMetadata();
-    return this.#metadataFound;
-  }
-  #metadataFound: ClusterBitmap | undefined;
-
-  #findMetadata(): ClusterBitmap {
+  #metadata(): ClusterBitmap {
     const { owners, g, refcountBlocks, clusters } = this.#claims;
     const found = new ClusterBitmap();
     const add = (offset: number, length: number): void => {

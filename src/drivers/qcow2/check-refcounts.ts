@@ -170,19 +170,22 @@ class Comparer implements Comparison {
 
   /** All clusters lie in one page of the counts: pieces are powers of two, and aligned to their size. */
   #compareEach(disk: ArrayLike<number>, from: number, to: number): void {
-    const { counts } = this.#claims;
-    const { ones, higher, firstWord } = counts.pageOf(from);
+    const { planes, firstWord } = this.#claims.counts.pageOf(from);
+    const counted = new Float64Array(32);
     let free = 0;
     for (let base = from, i = firstWord; base < to; base += 32, i++) {
-      const end = Math.min(base + 32, to);
-      const word = ones ? (ones[i] as number) : 0;
-      const simple = higher.every((plane) => plane[i] === 0);
-      for (let cluster = base; cluster < end; cluster++) {
-        const onDisk = disk[cluster - from] as number;
-        const counted = simple ? (word >>> (cluster - base)) & 1 : counts.get(cluster);
-        if (onDisk !== counted) this.#mismatch(cluster, onDisk, counted);
-        if (onDisk === 0 && counted === 0) free++;
-        else this.highest = cluster;
+      const count = Math.min(32, to - base);
+      for (let j = 0; j < count; j++) counted[j] = 0;
+      for (let p = 0; p < planes.length; p++) addPlane(counted, count, (planes[p] as Int32Array)[i] as number, 2 ** p);
+      for (let j = 0; j < count; j++) {
+        const onDisk = disk[base - from + j] as number;
+        const references = counted[j] as number;
+        if (onDisk !== references) this.#mismatch(base + j, onDisk, references);
+        else if (onDisk === 0) {
+          free++;
+          continue;
+        }
+        this.highest = base + j;
       }
     }
     this.freeBytes += free * this.#claims.g.clusterSize;
@@ -254,6 +257,12 @@ class Comparer implements Comparison {
       qemuCount: count,
     };
   }
+}
+
+/** Adds what one plane of the counts says of 32 clusters. */
+function addPlane(counted: Float64Array, count: number, word: number, weight: number): void {
+  if (word === 0) return;
+  for (let j = 0; j < count; j++) if (((word >>> j) & 1) !== 0) counted[j] = (counted[j] as number) + weight;
 }
 
 /** Counters that are all 1, one piece of a block. */
