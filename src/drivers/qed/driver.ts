@@ -10,5 +10,8 @@ export const qedDriver: Driver = {
   entries: ENTRIES,
   probe: (head) => (new DataView(head.buffer, head.byteOffset).getUint32(0, true) === MAGIC ? 100 : 0),
   open: (device) => QedImage.open(device),
-  conversion: qedConversion,
+  // A getter, so that who only looks at images need not load what builds them.
+  get conversion() {
+    return qedConversion;
+  },
 };
