@@ -42,7 +42,7 @@ function judge(seed: number, from: Format, to: Format, folder: string): void {
     const conversion = { path: image.path, from, to, rollback: kept };
     const { options, result } = convertSomehow(conversion, random, from === to);
     expectGood(image.path, to, original, from, result.target.leakedBytes);
-    expectWritable(image.path, to, original, from, random);
+    expectWritable(image.path, to, image, original, random);
     if (seed % THROUGH_THE_PROGRAM === 1) sameByProgram(image, to, options, original, folder);
     runToEnd(rollback(image.path, kept, {}));
     expect(sha256(image.path), 'rolled back').toBe(before);
