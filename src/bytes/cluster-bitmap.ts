@@ -55,8 +55,10 @@ export class ClusterBitmap {
 
   /** Sets the bit and answers what it was. */
   testAndSet(cluster: number): boolean {
-    const page = this.page(cluster);
-    const index = cluster % PAGE_CLUSTERS;
+    const isNear = cluster < 2 ** 31;
+    const number = isNear ? cluster >>> PAGE_BITS : Math.floor(cluster / PAGE_CLUSTERS);
+    const index = isNear ? cluster & (PAGE_CLUSTERS - 1) : cluster % PAGE_CLUSTERS;
+    const page = this.pageAt(number) ?? this.#addPage(number);
     const word = page[index >>> 5] as number;
     const bit = 1 << (index & 31);
     page[index >>> 5] = word | bit;

@@ -1,8 +1,7 @@
 /**
- * What one walk over a mapping tells, whatever the format: which kinds of run there are and how much of each, how the
- * data are aligned, and whether two guest ranges share host space.
+ * What one walk over a mapping tells, whatever the format: which kinds of run there are and how much of each, and how
+ * the data are aligned.
  */
-import { ClusterBitmap } from './cluster-bitmap.ts';
 import { DATA, ENCRYPTED, EXTENT_KINDS, type ExtentColumns, type ExtentKind, hasHost } from './extents.ts';
 
 export interface Survey {
@@ -18,50 +17,64 @@ export interface Survey {
   /** Bytes: the lowest host offset of any run that has one, and the end of the highest; 0 and 0 when none has. */
   readonly hostStart: number;
   readonly hostEnd: number;
-  /** Units whose host space an earlier run has too. */
-  readonly shared: number;
 }
 
 /** The alignment of no data at all. Bytes. */
 export const UNCONSTRAINED = 2 ** 62;
 
-/** Walks all batches once. Memory: one bit per unit of host space in use. */
+/** Walks all batches once, in guest order. Keeps nothing per run. */
 export function survey(batches: Iterable<ExtentColumns>): Survey {
   const runs = new Float64Array(EXTENT_KINDS.length);
-  const bytes = new Float64Array(EXTENT_KINDS.length);
-  const used = new ClusterBitmap();
-  // The lowest set bit of all starts and lengths, in units, is their common alignment.
+  const units = new Float64Array(EXTENT_KINDS.length);
+  // The lowest bit set in any start or length, in units, is their common alignment; only the low 32 bits are kept.
   let edges = 0;
-  let unit = 1;
+  // The length of the data run before: it counts once it is known not to be the last run of the disk.
+  let dataLength = 0;
   let hostStart = Number.POSITIVE_INFINITY;
   let hostEnd = 0;
-  let shared = 0;
+  let unit = 1;
+  let excess = 0;
+  let guestEnd = 0;
+  let lastKind = 0;
   for (const batch of batches) {
-    unit = batch.unit;
-    const units = batch.end / unit;
-    for (let i = 0; i < batch.count; i++) {
-      const kind = batch.kind[i] as number;
-      const guest = batch.guest[i] as number;
-      const length = batch.length[i] as number;
+    const { kind: kinds, guest: guests, length: lengths, host: hosts, count } = batch;
+    if (count === 0) continue;
+    for (let i = 0; i < count; i++) {
+      const kind = kinds[i] as number;
+      const length = lengths[i] as number;
       runs[kind] = (runs[kind] as number) + 1;
-      bytes[kind] = (bytes[kind] as number) + Math.min(length, units - guest) * unit;
+      units[kind] = (units[kind] as number) + length;
+      edges |= dataLength;
+      dataLength = 0;
       if (!hasHost(kind)) continue;
-      const host = batch.host[i] as number;
+      const host = hosts[i] as number;
       if (host < hostStart) hostStart = host;
       if (host + length > hostEnd) hostEnd = host + length;
-      if (kind === DATA || kind === ENCRYPTED) edges |= guest | host | (guest + length < units ? length : 0);
-      if (length === 1 ? used.testAndSet(host) : used.setRun(host, length) >= 0) shared++;
+      if (kind !== DATA && kind !== ENCRYPTED) continue;
+      edges |= (guests[i] as number) | host;
+      dataLength = length;
     }
+    unit = batch.unit;
+    lastKind = kinds[count - 1] as number;
+    guestEnd = (guests[count - 1] as number) + (lengths[count - 1] as number);
+    const end = guestEnd * unit;
+    excess = Math.max(0, end - batch.end);
+    // A last run that ends before the disk does (a walk over a part of it) is as good as any other.
+    if (end < batch.end) edges |= dataLength;
   }
-  const low = edges & -edges;
+  const bytes = units.map((count, kind) => count * unit - (kind === lastKind ? excess : 0));
   return {
-    alignment: edges === 0 ? UNCONSTRAINED : unit * (low >>> 0),
+    alignment: edges === 0 ? looseAlignment(unit, Math.max(hostEnd, guestEnd)) : unit * ((edges & -edges) >>> 0),
     runs: byKind(runs),
     bytes: byKind(bytes),
     hostStart: hostEnd === 0 ? 0 : hostStart * unit,
     hostEnd: hostEnd * unit,
-    shared,
   };
+}
+
+/** No bit below 2^32 units was set: nothing but zeros, or numbers that have only higher bits. */
+function looseAlignment(unit: number, end: number): number {
+  return end > 2 ** 32 ? unit * 2 ** 32 : UNCONSTRAINED;
 }
 
 function byKind(values: Float64Array): Record<ExtentKind, number> {
