@@ -123,10 +123,6 @@ function* contentFeatures({ backing }: { backing?: BackingReference }, found: Su
       yield { code: 'zero-over-backing', what: its, lift };
     }
   }
-  if (found.shared > 0) {
-    const what = `${found.shared} runs of the disk use host clusters that other runs use too`;
-    yield { code: 'shared-clusters', what, lift: COPY };
-  }
   if (found.runs.invalid > 0) {
     const what = `${found.runs.invalid} table entries break a rule of the format; check lists them`;
     yield { code: 'invalid-entries', what, lift: 'qemu-img check -r all IMAGE, or set each entry by hand' };

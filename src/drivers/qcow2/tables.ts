@@ -40,10 +40,14 @@ export class RunDecoder {
   /** Clusters: a host cluster must have a lower number. */
   readonly #hostLimit: number;
   readonly #dataKind: number;
+  /** Whether every cluster number, guest and host, is an int32, and host clusters are in this file. */
+  readonly #fast: boolean;
   #kind = NONE;
   /** Units. */
   #start = 0;
   #host = 0;
+  /** Host cluster that `#classify` found; 0 for kinds that have none. */
+  #classified = 0;
 
   /** `fileSize`: bytes of the image file. `out` must have room for what is decoded between two emptyings. */
   constructor(g: Geometry, fileSize: number, out: ExtentColumns) {
@@ -52,6 +56,8 @@ export class RunDecoder {
     this.#fileSize = fileSize;
     this.#hostLimit = g.dataFile ? 2 ** 56 / g.clusterSize : Math.ceil(fileSize / g.clusterSize);
     this.#dataKind = g.crypt === 'none' ? DATA : ENCRYPTED;
+    const largest = Math.max(this.#hostLimit, out.end / g.clusterSize + 1);
+    this.#fast = !g.dataFile && largest < 2 ** 31;
   }
 
   /** A stretch without L2 entries, from `unit`: unallocated, or invalid as a whole. */
@@ -65,11 +71,14 @@ export class RunDecoder {
     this.#kind = NONE;
   }
 
+  /** Whether a unit of the open run's kind belongs to it: `expected` is where the run's host range ends. */
+  #goesOn(kind: number, host: number, expected: number): boolean {
+    return kind !== INVALID && (!hasHost(kind) || host === expected);
+  }
+
   /** What stands at `unit` is of this kind: goes on with the open run, or closes it and opens another. */
   #next(kind: number, unit: number, host: number): void {
-    if (kind === this.#kind && kind !== INVALID) {
-      if (!hasHost(kind) || host === this.#host + unit - this.#start) return;
-    }
+    if (kind === this.#kind && this.#goesOn(kind, host, this.#host + unit - this.#start)) return;
     this.close(unit);
     this.#kind = kind;
     this.#start = unit;
@@ -81,77 +90,102 @@ export class RunDecoder {
    * Appends at most `count` runs.
    */
   standard(words: Int32Array, count: number, cluster: number): void {
+    if (this.#fast) {
+      this.#plain(words, count, cluster);
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      const kind = this.#classify(words[2 * i + 1] as number, words[2 * i] as number, cluster + i);
+      this.#next(kind, cluster + i, this.#classified);
+    }
+  }
+
+  /**
+   * The hot loop: all in int32, for images whose clusters have numbers that are. Nothing and plain data are decided
+   * here; everything else by `#classify`.
+   */
+  #plain(words: Int32Array, count: number, cluster: number): void {
     const { kind: kinds, guest: guests, length: lengths, host: hosts } = this.out;
-    const { clusterBits, clusterSize, version, dataFile } = this.#g;
-    const hostLimit = this.#hostLimit;
-    const dataKind = this.#dataKind;
-    const hiScale = 2 ** (32 - clusterBits);
-    const lowMask = clusterSize - 1;
-    let rows = this.out.count;
-    let kind = this.#kind;
-    let start = this.#start;
-    let host = this.#host;
+    // `| 0` tells the compiler int32 where a number's history is not known to it; without it this is twice as slow.
+    const clusterBits = this.#g.clusterBits | 0;
+    const clusterSize = this.#g.clusterSize | 0;
+    const dataKind = this.#dataKind | 0;
+    // Near the end of the file every entry is looked at, so that a run never goes on behind it.
+    const hostLimit = (this.#hostLimit - count) | 0;
+    const shift = 32 - clusterBits;
+    const end = (count * 2) | 0;
+    const oddLo = clusterSize - 1;
+    const oddHi = ODD_HI | (OFFSET_HI & -(1 << (clusterBits - 1)));
+    let row = this.out.count | 0;
+    let kind = this.#kind | 0;
+    let start = this.#start | 0;
+    let host = this.#host | 0;
     // The entry that continues the run, and what one cluster adds to it; step -1: no entry does.
     let nextHi = 0;
     let nextLo = 0;
     let step = -1;
-    for (let i = 0, unit = cluster; i < count * 2; i += 2, unit++) {
-      const lo = words[i] as number;
-      const hi = words[i + 1] as number;
+    for (let i = 0, unit = cluster | 0; i < end; i = (i + 2) | 0, unit = (unit + 1) | 0) {
+      const lo = (words[i] as number) | 0;
+      const hi = (words[i + 1] as number) | 0;
       if (lo === nextLo && hi === nextHi && step >= 0) {
-        if (step > 0) {
-          nextLo = (nextLo + step) | 0;
-          if (nextLo >= 0 && nextLo < step) nextHi = (nextHi + 1) | 0;
-        }
+        nextLo = (nextLo + step) | 0;
+        if (nextLo >= 0 && nextLo < step) nextHi = (nextHi + 1) | 0;
         continue;
       }
-      let newKind = INVALID;
+      let newKind = UNALLOCATED;
       let newHost = 0;
-      step = -1;
+      nextHi = hi;
+      nextLo = lo;
+      step = 0;
       if ((lo | hi) === 0) {
-        newKind = UNALLOCATED;
-        step = 0;
-      } else if ((hi & ODD_HI) !== 0) {
-        if ((hi & COMPRESSED_HI) !== 0 && this.#isCompressed(hi, lo)) {
-          newKind = COMPRESSED;
-          step = 0;
-        }
-      } else if ((lo & lowMask) <= 1) {
-        const zero = (lo & 1) === 1;
-        newHost = (hi & OFFSET_HI) * hiScale + (lo >>> clusterBits);
-        if (newHost === 0 && (zero || !dataFile || hi === 0)) {
-          if (!zero) newKind = UNALLOCATED;
-          else if (version > 2) newKind = ZERO;
-          step = 0;
-        } else if (newHost < hostLimit && (!dataFile || newHost === unit)) {
-          if (!zero) newKind = dataKind;
-          else if (version > 2) newKind = ZERO_ALLOCATED;
-          // Near the end of the file every entry is looked at: the run must not go on behind it.
-          step = newHost + count < hostLimit ? clusterSize : -1;
-        }
-        if (newKind === INVALID) {
-          newHost = 0;
-          step = -1;
+        if (kind === UNALLOCATED) continue;
+      } else {
+        newHost = ((hi & OFFSET_HI) << shift) | (lo >>> clusterBits);
+        if (((hi & oddHi) | (lo & oddLo)) === 0 && newHost > 0 && newHost < hostLimit) {
+          newKind = dataKind;
+          step = clusterSize;
+          nextLo = (lo + step) | 0;
+          if (nextLo >= 0 && nextLo < step) nextHi = (hi + 1) | 0;
+          if (kind === dataKind && newHost === ((host + unit - start) | 0)) continue;
+        } else {
+          newKind = this.#classify(hi, lo, unit) | 0;
+          newHost = this.#classified | 0;
+          step = newHost === 0 && newKind !== INVALID ? 0 : -1;
+          if (newKind === kind && this.#goesOn(newKind, newHost, (host + unit - start) | 0)) continue;
         }
       }
-      nextLo = (lo + step) | 0;
-      nextHi = step > 0 && nextLo >= 0 && nextLo < step ? (hi + 1) | 0 : hi;
-      if (newKind === kind && newKind !== INVALID && (step === 0 || newHost === host + unit - start)) continue;
       if (kind !== NONE) {
-        kinds[rows] = kind;
-        guests[rows] = start;
-        lengths[rows] = unit - start;
-        hosts[rows] = host;
-        rows++;
+        kinds[row] = kind;
+        guests[row] = start;
+        lengths[row] = (unit - start) | 0;
+        hosts[row] = host;
+        row = (row + 1) | 0;
       }
       kind = newKind;
       start = unit;
       host = newHost;
     }
-    this.out.count = rows;
+    this.out.count = row;
     this.#kind = kind;
     this.#start = start;
     this.#host = host;
+  }
+
+  /** The kind of any standard entry, for guest cluster `cluster`; its host cluster goes to `#classified`. */
+  #classify(hi: number, lo: number, cluster: number): number {
+    const { clusterBits, clusterSize, version, dataFile } = this.#g;
+    this.#classified = 0;
+    if ((hi & ODD_HI) !== 0) return (hi & COMPRESSED_HI) !== 0 && this.#isCompressed(hi, lo) ? COMPRESSED : INVALID;
+    // Above the zero flag all bits up to the cluster size are reserved, or make the offset unaligned.
+    if ((lo & (clusterSize - 2)) !== 0) return INVALID;
+    const zero = (lo & 1) === 1;
+    if (zero && version < 3) return INVALID;
+    const host = (hi & OFFSET_HI) * 2 ** (32 - clusterBits) + (lo >>> clusterBits);
+    // In a data file cluster 0 is a place like any other: COPIED says that it is allocated.
+    if (host === 0 && (zero || !dataFile || hi === 0)) return zero ? ZERO : UNALLOCATED;
+    if (host >= this.#hostLimit || (dataFile && host !== cluster)) return INVALID;
+    this.#classified = host;
+    return zero ? ZERO_ALLOCATED : this.#dataKind;
   }
 
   /** The same for extended entries, 16 bytes each: at most 32 runs per entry. */
