@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-export const PROGRAM = resolve(import.meta.dirname, '../../dist/platter.cjs');
+/** PLATTER_PROGRAM: another build than dist/. */
+export const PROGRAM = process.env['PLATTER_PROGRAM'] ?? resolve(import.meta.dirname, '../../dist/platter.cjs');
 const TIMEOUT_MS = 60_000;
 
 export interface ProgramRun {
