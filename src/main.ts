@@ -48,15 +48,19 @@ function sleep(milliseconds: number): void {
 const out = sinkOn(STDOUT);
 const err = sinkOn(STDERR);
 
-/** Without loading node:tty for what is plainly a file or a pipe. */
+/** Device number of /dev/null and its like, as fstat tells it: major number 1. */
+const MEMORY_DEVICES = 1;
+
+/** Looks at the descriptor first: the stream objects load half of node, for a file or a pipe in vain. */
 function isTerminal(fd: 0 | 1 | 2): boolean {
   try {
-    if (!fstatSync(fd).isCharacterDevice()) return false;
+    const stats = fstatSync(fd);
+    if (!stats.isCharacterDevice() || stats.rdev >>> 8 === MEMORY_DEVICES) return false;
   } catch {
     return false;
   }
-  const stream = [process.stdin, process.stdout, process.stderr][fd];
-  return stream?.isTTY === true;
+  if (fd === STDIN) return process.stdin.isTTY === true;
+  return (fd === STDOUT ? process.stdout : process.stderr).isTTY === true;
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -224,7 +228,7 @@ function showProgress(): (progress: Progress | undefined) => void {
   let next = 0;
   let width = 0;
   return (progress) => {
-    const now = performance.now();
+    const now = Date.now();
     if (!progress) {
       if (width > 0) err.text(`\r${' '.repeat(width)}\r`);
       next = 0;

@@ -15,7 +15,11 @@ export const OUTPUTS = ['human', 'json'] as const;
 
 /** Options of the program itself, valid with every subcommand. */
 export const PROGRAM_FLAGS = {
-  format: flagWith(text('FORMAT', 'the format of the image: no probing', FORMAT_NAMES), undefined, 'f'),
+  format: flagWith(
+    text('FORMAT', 'the format of the image: no probing', () => FORMAT_NAMES),
+    undefined,
+    'f',
+  ),
   output: flagWith(oneOf('OUTPUT', OUTPUTS, 'lines for people, or JSON'), 'human'),
   follow: flagWith(
     oneOf('POLICY', FOLLOW_POLICIES, 'which files named inside an image may be opened: none unless asked'),

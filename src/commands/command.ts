@@ -30,8 +30,8 @@ interface Declaration<P extends Params, F extends Flags> {
   readonly group: Group;
   /** One line, no full stop. */
   readonly summary: string;
-  /** Paragraphs for extended help. */
-  readonly details?: string;
+  /** Paragraphs for extended help; a function where the text has to be gathered. */
+  readonly details?: string | (() => string);
   readonly params: P;
   readonly flags: F;
   readonly examples: readonly [Example, ...Example[]];
@@ -90,4 +90,8 @@ export function usage(command: Command): string {
   });
   const params = Object.values(command.params).map((p) => (p.fallback ? `[${p.placeholder}]` : p.placeholder));
   return [command.name, ...flags, ...params].join(' ');
+}
+
+export function detailsOf({ details }: Command): string | undefined {
+  return typeof details === 'function' ? details() : details;
 }

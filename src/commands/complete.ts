@@ -21,13 +21,13 @@ export function completions(line: string): [string[], string] {
     const flags = Object.entries(command.flags).flatMap(([name, { param }]) => {
       const long = `--${name}`;
       if (!param) return [long];
-      return param.choices.length > 0 ? param.choices.map((choice) => `${long}=${choice}`) : [`${long}=`];
+      return param.choices().length > 0 ? param.choices().map((choice) => `${long}=${choice}`) : [`${long}=`];
     });
     return [startingWith(flags, last), last];
   }
   const position = words.slice(1, -1).filter((word) => !word.startsWith('-')).length;
   const choices =
-    command.name === 'help' ? CATALOG.map((c) => c.name) : (Object.values(command.params)[position]?.choices ?? []);
+    command.name === 'help' ? CATALOG.map((c) => c.name) : (Object.values(command.params)[position]?.choices() ?? []);
   return [startingWith(choices, last), last];
 }
 

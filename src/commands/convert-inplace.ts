@@ -6,7 +6,7 @@ import type { Progress } from '../bytes/progress.ts';
 import { mapAll, openTarget } from '../convert/convert.ts';
 import type { TargetReport } from '../drivers/driver.ts';
 import { convertFile } from '../session/commit.ts';
-import { TARGET_FORMATS, targetDriver } from '../session/formats.ts';
+import { targetDriver, targetFormats } from '../session/formats.ts';
 import type { Session } from '../session/session.ts';
 import { imageCommand } from './command.ts';
 import { commitFacts, reportFacts } from './conversion-report.ts';
@@ -26,7 +26,7 @@ export const convertInPlace = imageCommand({
     'once, when the target cannot represent what the image holds or the image does not check clean. The file is the ' +
     'old image until one sector is written at the very end. With --rollback, `platter rollback IMAGE FILE` gives back ' +
     'the original, bit for bit, until the image is written again.',
-  params: { format: text('FORMAT', 'the format to become', TARGET_FORMATS) },
+  params: { format: text('FORMAT', 'the format to become', targetFormats) },
   flags: {
     o: flagWith(options('options of the target, as `help open-target` lists them'), {}, 'o'),
     'dry-run': flag('only show what would be written, where and in which order', 'n'),

@@ -1,6 +1,6 @@
 /** Help, from the declarations. The list of commands comes in as a function, since help is in the list itself. */
 import { ImageError } from '../errors.ts';
-import { type Command, debuggerCommand, type Group, usage } from './command.ts';
+import { type Command, debuggerCommand, detailsOf, type Group, usage } from './command.ts';
 import { nearest } from './nearest.ts';
 import type { Param } from './params.ts';
 import { optional, text } from './params.ts';
@@ -65,7 +65,8 @@ function overview(catalog: readonly Command[]): View {
 function explanation(command: Command): View {
   const lines = [`${usage(command)} -- ${command.summary}`];
   if (command.aliases?.length) lines.push(`Also: ${command.aliases.join(', ')}`);
-  if (command.details) lines.push('', wrapped(command.details));
+  const details = detailsOf(command);
+  if (details) lines.push('', wrapped(details));
   const rows = [
     ...Object.values(command.params).map((param) => [param.placeholder, described(param)] as const),
     ...Object.entries(command.flags).map(([name, flag]) => {
@@ -78,13 +79,14 @@ function explanation(command: Command): View {
   const width = rows.reduce((most, [name]) => Math.max(most, name.length), 0);
   if (rows.length > 0) lines.push('', ...rows.map(([name, doc]) => `  ${name.padEnd(width)}  ${doc}`));
   lines.push('', 'Example:', ...command.examples.map((e) => `  ${e.line}${e.image ? `    # on ${e.image}` : ''}`));
-  const { name, summary, details, examples } = command;
+  const { name, summary, examples } = command;
   return message(lines.join('\n'), { name, usage: usage(command), summary, details, examples });
 }
 
 /** The meaning of an argument, with the words it may be. */
 export function described({ doc, choices }: Param<unknown>): string {
-  return choices.length > 0 ? `${doc} (${choices.join(', ')})` : doc;
+  const words = choices();
+  return words.length > 0 ? `${doc} (${words.join(', ')})` : doc;
 }
 
 const WIDTH = 96;

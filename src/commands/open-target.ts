@@ -1,7 +1,7 @@
 /** `open-target`: bdrv_open_conversion_target; the target's tables are placed, staged. */
 import { openTarget as openTargetOn } from '../convert/convert.ts';
 import { ImageError } from '../errors.ts';
-import { TARGET_FORMATS, targetDriver, targetOptionLines } from '../session/formats.ts';
+import { targetDriver, targetFormats, targetOptionLines } from '../session/formats.ts';
 import type { Session } from '../session/session.ts';
 import { imageCommand } from './command.ts';
 import { flagWith, options, text } from './params.ts';
@@ -12,11 +12,11 @@ export const openTarget = imageCommand({
   group: 'convert',
   place: 'steps',
   summary: 'Begin a conversion: place the tables of another format around the data',
-  details:
+  details: () =>
     'Every precondition is checked first, and every reason against it is named at once. The tables go where this ' +
     'image claims nothing, and behind the end of the file; until `copy-header` the file is still this image. Options of -o:\n' +
     targetOptionLines().join('\n'),
-  params: { format: text('FORMAT', 'the format to become', TARGET_FORMATS) },
+  params: { format: text('FORMAT', 'the format to become', targetFormats) },
   flags: { o: flagWith(options('options of the target'), {}, 'o') },
   examples: [
     { line: 'open-target qed', image: 'start.qcow2' },

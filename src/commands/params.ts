@@ -13,7 +13,7 @@ export interface Param<T> {
   /** Throws ImageError with a sentence that names what was expected. */
   parse(word: string): T;
   /** Words that could stand here. Empty: no idea (or a file name, which the shell completes). */
-  readonly choices: readonly string[];
+  choices(): readonly string[];
   /** Present: the argument may be left out, and this stands for it. */
   readonly fallback?: { readonly value: T };
 }
@@ -35,7 +35,7 @@ export type ValuesOf<P extends Params, F extends Flags> = {
 
 /** A byte count or offset, in qemu-io's syntax; refused in qemu-io's words. */
 export function size(placeholder: string, doc: string): Param<number> {
-  return { placeholder, doc, choices: [], parse: parseAsQemuIo };
+  return { placeholder, doc, choices: () => [], parse: parseAsQemuIo };
 }
 
 function parseAsQemuIo(word: string): number {
@@ -51,7 +51,7 @@ function parseAsQemuIo(word: string): number {
   }
 }
 
-export function text(placeholder: string, doc: string, choices: readonly string[] = []): Param<string> {
+export function text(placeholder: string, doc: string, choices: () => readonly string[] = () => []): Param<string> {
   return { placeholder, doc, choices, parse: (word) => word };
 }
 
@@ -63,7 +63,7 @@ export function oneOf<T extends string>(placeholder: string, choices: readonly T
   return {
     placeholder,
     doc,
-    choices,
+    choices: () => choices,
     parse(word) {
       const found = choices.find((choice) => choice === word);
       if (found !== undefined) return found;
@@ -80,7 +80,7 @@ export function options(doc: string): Param<Readonly<Record<string, string>>> {
   return {
     placeholder: 'KEY=VALUE,…',
     doc,
-    choices: [],
+    choices: () => [],
     parse(word) {
       const pairs = word.split(',').filter((pair) => pair !== '');
       return Object.fromEntries(
@@ -96,7 +96,11 @@ export function options(doc: string): Param<Readonly<Record<string, string>>> {
 
 /** `param`, or one word that means itself. */
 export function orWord<T, W extends string>(word: W, param: Param<T>): Param<T | W> {
-  return { ...param, choices: [word, ...param.choices], parse: (text) => (text === word ? word : param.parse(text)) };
+  return {
+    ...param,
+    choices: () => [word, ...param.choices()],
+    parse: (text) => (text === word ? word : param.parse(text)),
+  };
 }
 
 export function optional<T, U>(param: Param<T>, value: U): Param<T | U> {

@@ -113,19 +113,19 @@ export class Runner {
 
   async #finish<T>(work: Generator<Progress, T>): Promise<T> {
     const { progress, cancelled } = this.#front;
-    let sliceEnd = performance.now() + SLICE;
+    let sliceEnd = Date.now() + SLICE;
     try {
       for (;;) {
         const step = work.next();
         if (step.done) return step.value;
-        if (performance.now() < sliceEnd) continue;
+        if (Date.now() < sliceEnd) continue;
         progress?.(step.value);
         if (cancelled) await nextTurn();
         if (cancelled?.()) {
           work.return(undefined as T);
           throw new Cancelled();
         }
-        sliceEnd = performance.now() + SLICE;
+        sliceEnd = Date.now() + SLICE;
       }
     } finally {
       progress?.(undefined);

@@ -2,7 +2,7 @@
 
 import { subcommandUsage } from './argv.ts';
 import { CATALOG } from './catalog.ts';
-import { type Command, type Group, usage } from './command.ts';
+import { type Command, detailsOf, type Group, usage } from './command.ts';
 import { described, GROUP_TITLES } from './help.ts';
 
 export function commandsMarkdown(): string {
@@ -23,7 +23,8 @@ function groupSection(group: Group): string[] {
 }
 
 function section(command: Command): string[] {
-  const { name, aliases, summary, details, params, flags, examples, place } = command;
+  const { name, aliases, summary, params, flags, examples, place } = command;
+  const details = detailsOf(command);
   const outside = place === 'image' || place === 'files' ? [`    ${subcommandUsage(command)}`] : [];
   const rows = [
     ...Object.values(params).map((param) => `| \`${param.placeholder}\` | ${cell(described(param))} |`),

@@ -5,7 +5,7 @@
 import yargs, { type Argv } from 'yargs';
 import { PROGRAM_FLAGS } from './argv.ts';
 import { CATALOG } from './catalog.ts';
-import type { Command } from './command.ts';
+import { type Command, detailsOf } from './command.ts';
 import { described, wrapped } from './help.ts';
 import type { Flags } from './params.ts';
 
@@ -75,7 +75,8 @@ function commandHelp(command: Command): Argv {
   for (const { line, image } of command.examples) {
     parser = parser.example(shown && image ? subcommandLine(line, image) : line, '');
   }
-  return command.details ? parser.epilogue(wrapped(command.details)) : parser;
+  const details = detailsOf(command);
+  return details ? parser.epilogue(wrapped(details)) : parser;
 }
 
 /** `map 0 1M` on start.qcow2, as a subcommand. */
@@ -98,7 +99,7 @@ function signature({ name, place, params }: Command): string {
 function withFlags(parser: Argv, flags: Flags): Argv {
   return Object.entries(flags).reduce((y, [name, { short, doc, param }]) => {
     const type = param ? ('string' as const) : ('boolean' as const);
-    const choices = param && param.choices.length > 0 ? param.choices : undefined;
+    const choices = param && param.choices().length > 0 ? param.choices() : undefined;
     return y.option(name, {
       alias: short === name ? undefined : short,
       type,

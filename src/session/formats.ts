@@ -5,7 +5,9 @@ import { DRIVERS, driverNamed } from '../drivers/registry.ts';
 export const FORMAT_NAMES: readonly string[] = DRIVERS.map((driver) => driver.name);
 
 /** Formats that can be the target of an in-place conversion. */
-export const TARGET_FORMATS: readonly string[] = DRIVERS.filter((d) => d.conversion).map((d) => d.name);
+export function targetFormats(): string[] {
+  return DRIVERS.filter((driver) => driver.conversion).map((driver) => driver.name);
+}
 
 /** Throws ImageError `unknown-format`. */
 export function targetDriver(name: string): Driver {

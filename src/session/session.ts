@@ -13,7 +13,7 @@ import type { Progress } from '../bytes/progress.ts';
 import { conversionOf } from '../convert/refuse.ts';
 import { type Device, readBytes } from '../device/device.ts';
 import { FileDevice } from '../device/file.ts';
-import { findJournal } from '../device/recover.ts';
+import { findJournal } from '../device/journal-path.ts';
 import { StagedDevice, type Step } from '../device/staged.ts';
 import type { ConversionTarget, Driver, Image, TargetState } from '../drivers/driver.ts';
 import { DRIVERS, driverNamed, probe } from '../drivers/registry.ts';

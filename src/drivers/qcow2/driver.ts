@@ -15,5 +15,8 @@ export const qcow2Driver: Driver = {
     return magic === MAGIC && version >= 2 ? 100 : 0;
   },
   open: (device, context) => Qcow2Image.open(device, context),
-  conversion: qcow2Conversion,
+  // A getter, so that who only looks at images need not load what builds them.
+  get conversion() {
+    return qcow2Conversion;
+  },
 };
