@@ -7,7 +7,7 @@ import { DATA, ENCRYPTED, EXTENT_KINDS, type ExtentColumns, type ExtentKind, has
 export interface Survey {
   /**
    * Bytes: the largest power of two dividing the guest and host start of every data run, and its length but for one
-   * that ends with the disk. UNCONSTRAINED when there is no data.
+   * that ends with the disk; at most 2^32 units. UNCONSTRAINED when there is no data.
    */
   readonly alignment: number;
   /** Runs of each kind. */
@@ -34,7 +34,6 @@ export function survey(batches: Iterable<ExtentColumns>): Survey {
   let hostEnd = 0;
   let unit = 1;
   let excess = 0;
-  let guestEnd = 0;
   let lastKind = 0;
   for (const batch of batches) {
     const { kind: kinds, guest: guests, length: lengths, host: hosts, count } = batch;
@@ -56,25 +55,20 @@ export function survey(batches: Iterable<ExtentColumns>): Survey {
     }
     unit = batch.unit;
     lastKind = kinds[count - 1] as number;
-    guestEnd = (guests[count - 1] as number) + (lengths[count - 1] as number);
-    const end = guestEnd * unit;
+    const end = ((guests[count - 1] as number) + (lengths[count - 1] as number)) * unit;
     excess = Math.max(0, end - batch.end);
     // A last run that ends before the disk does (a walk over a part of it) is as good as any other.
     if (end < batch.end) edges |= dataLength;
   }
   const bytes = units.map((count, kind) => count * unit - (kind === lastKind ? excess : 0));
+  const hasData = (runs[DATA] as number) + (runs[ENCRYPTED] as number) > 0;
   return {
-    alignment: edges === 0 ? looseAlignment(unit, Math.max(hostEnd, guestEnd)) : unit * ((edges & -edges) >>> 0),
+    alignment: hasData ? unit * (edges === 0 ? 2 ** 32 : (edges & -edges) >>> 0) : UNCONSTRAINED,
     runs: byKind(runs),
     bytes: byKind(bytes),
     hostStart: hostEnd === 0 ? 0 : hostStart * unit,
     hostEnd: hostEnd * unit,
   };
-}
-
-/** No bit below 2^32 units was set: nothing but zeros, or numbers that have only higher bits. */
-function looseAlignment(unit: number, end: number): number {
-  return end > 2 ** 32 ? unit * 2 ** 32 : UNCONSTRAINED;
 }
 
 function byKind(values: Float64Array): Record<ExtentKind, number> {

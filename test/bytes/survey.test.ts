@@ -48,6 +48,7 @@ describe('survey', () => {
         for (const { kind, guest: at, length, host = 0 } of extents) {
           bytes[kind] = (bytes[kind] ?? 0) + Math.min(length, end - at);
           if (kind !== 'data' && kind !== 'encrypted') continue;
+          alignment = Math.min(alignment, unit * 2 ** 32);
           const edges = at + length < end ? [at, host, length] : [at, host];
           for (const edge of edges) while (edge % alignment !== 0) alignment /= 2;
         }
