@@ -182,6 +182,11 @@ export function notesFor(options: ConversionOptions, settings: Settings): string
   if (dropped !== undefined) {
     notes.push(`QED does not record that the backing file is ${dropped}; QEMU will recognise it by its content`);
   }
+  if (options.features.some((f) => f.code === 'zero-over-backing')) {
+    notes.push(
+      'zero clusters hide parts of the backing file: when a guest writes a part of such a cluster, QEMU (7.2) fills the rest from the backing file instead of zeros; before QEMU writes to this image, qemu-img rebase -b "" IMAGE',
+    );
+  }
   if (!qemuMapIsSafe(settings.clusterSize, settings.tableClusters)) {
     const span = sizeText((settings.tableClusters * settings.clusterSize ** 2) / 8);
     notes.push(

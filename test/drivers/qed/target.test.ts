@@ -322,6 +322,13 @@ describe('the backing name', () => {
   });
 });
 
+test('zero clusters over a backing file: what QEMU does to them is said', () => {
+  const features = [{ code: 'zero-over-backing', what: 'zeros', lift: 'rebase' }] as const;
+  const options = sourceOptions({ imageSize: MIB, backing: { file: 'base', format: 'raw' }, features });
+  const report = commitTarget(new MemoryDevice(3 * C), openTarget(new MemoryDevice(3 * C), options));
+  expect(report.notes).toEqual([expect.stringContaining('instead of zeros')]);
+});
+
 /** Random sources: runs at multiples of the unit, host clusters each once and in any order, units around the cluster's size. */
 const sources = fc.record({
   unit: fc.constantFrom(512, 4096, 8192, 65536),
