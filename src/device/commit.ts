@@ -2,15 +2,18 @@
  * Commits to a real file: takes the lock file, opens the image for writing, runs the protocol (commit-core.ts), and
  * opens it read-only again.
  */
-import { lstatSync } from 'node:fs';
+import { accessSync, constants, lstatSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { Progress } from '../bytes/progress.ts';
 import { ImageError } from '../errors.ts';
-import { type CommitResult, type CommitSource, commitOn } from './commit-core.ts';
+import { commitOn } from './commit-core.ts';
+import type { CommitResult, CommitSource } from './commit-source.ts';
 import type { FileDevice } from './file.ts';
 import { FileSite } from './file-site.ts';
+import { ioError } from './io-error.ts';
 import { withLock } from './lock-file.ts';
 
-export type { CommitResult, CommitSource } from './commit-core.ts';
+export type { CommitResult, CommitSource } from './commit-source.ts';
 
 export interface CommitOptions {
   /** Keep what is needed to roll back in this file, which must not exist. */
@@ -32,13 +35,7 @@ export function* commit(
   options: CommitOptions = {},
 ): Generator<Progress, CommitResult> {
   const { rollback, journal = 'when-needed', label = '' } = options;
-  if (rollback !== undefined && lstatSync(rollback, { throwIfNoEntry: false })) {
-    throw new ImageError({
-      code: 'file-exists',
-      what: `the rollback file ${rollback} exists already`,
-      tryThis: 'name another file, or remove that one',
-    });
-  }
+  if (rollback !== undefined) checkCanBeMade(rollback);
   return yield* withLock(file.path, function* () {
     const site = new FileSite(file, rollback);
     try {
@@ -49,4 +46,20 @@ export function* commit(
       file.denyWrites();
     }
   });
+}
+
+/** So that it is known before the work whether its rollback file can be kept. */
+function checkCanBeMade(rollback: string): void {
+  if (lstatSync(rollback, { throwIfNoEntry: false })) {
+    throw new ImageError({
+      code: 'file-exists',
+      what: `the rollback file ${rollback} exists already`,
+      tryThis: 'name another file, or remove that one',
+    });
+  }
+  try {
+    accessSync(dirname(resolve(rollback)), constants.W_OK);
+  } catch (error) {
+    throw ioError(error, rollback, 'make the rollback file');
+  }
 }

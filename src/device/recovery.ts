@@ -201,7 +201,6 @@ function decide(site: CommitSite, journal: Journal, force: boolean): RecoveryRes
     return { outcome: 'old', what: 'the commit had overwritten nothing yet; the image is the old one', notes };
   }
   if (image.size > freshSize && !force) throw foreignLength(site, `at most ${freshSize}`);
-  setJournalState(journal, 'ROLLING-BACK');
   const notes = putBack(site, journal, force);
   site.removeJournal();
   return { outcome: 'old', what: 'the commit was half written; the old bytes were put back', notes };

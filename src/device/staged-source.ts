@@ -2,7 +2,7 @@
 import { type Range, Ranges } from '../bytes/ranges.ts';
 import { roundDown } from '../bytes/size.ts';
 import { COMBINED } from './combining.ts';
-import type { CommitSource, Overwrite } from './commit-core.ts';
+import type { CommitSource, Overwrite } from './commit-source.ts';
 import { readBytes } from './device.ts';
 import { SECTOR } from './page-store.ts';
 import type { StagedDevice } from './staged.ts';

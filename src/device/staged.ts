@@ -11,83 +11,22 @@
  *     only: the least size the device ever had. What a shrink cut off never shows again.
  *  2. A slot belongs to one step. Only the open step's slots are written.
  *  3. undo, redo and abandon give back exactly the bytes and the size there were.
- *  4. Memory is bounded: pages past the limit lie in a temporary file, and a step keeps at most EVENTS_KEPT events.
+ *  4. Memory is bounded: pages past the limit lie in a temporary file, and a step keeps a bounded number of events (step.ts).
  */
 import { type Range, Ranges } from '../bytes/ranges.ts';
 import { roundUp } from '../bytes/size.ts';
 import type { Device } from './device.ts';
 import { PAGE, PageStore, SECTOR } from './page-store.ts';
-import type { DeviceEvent } from './traced.ts';
+import { type Extent, Layer, type Step } from './step.ts';
+
+export type { Step } from './step.ts';
 
 /** Bytes of staged pages kept in memory when nothing else is asked. */
 export const STAGED_MEMORY_LIMIT = 64 * 2 ** 20;
-/** At most this many events of one step are kept for showing; `eventCount` counts all. */
-export const EVENTS_KEPT = 65_536;
-
 /** No slot: the page is as in the base. */
 const NONE = -1;
 const SECTORS = PAGE / SECTOR;
 const ALL_SECTORS = 2 ** SECTORS - 1;
-
-/** One command's changes. */
-export interface Step {
-  readonly name: string;
-  /** Writes, resizes and flushes in order; neighbouring writes with the same label are one. */
-  readonly events: readonly DeviceEvent[];
-  /** How many events there were, kept or not. */
-  readonly eventCount: number;
-  /** Bytes written in this step, counting what was written twice twice. */
-  readonly bytes: number;
-  /** Bytes: the device's size before and after. */
-  readonly sizeBefore: number;
-  readonly sizeAfter: number;
-}
-
-interface Extent {
-  size: number;
-  baseLimit: number;
-}
-
-class Layer implements Step {
-  readonly name: string;
-  readonly events: DeviceEvent[] = [];
-  eventCount = 0;
-  bytes = 0;
-  sizeAfter: number;
-  readonly sizeBefore: number;
-  /** The other slot of each page touched: the one before while the step is applied, its own while it is undone. */
-  readonly pages = new Map<number, number>();
-  /** Likewise the other size and base limit. */
-  other: Extent;
-
-  constructor(name: string, before: Extent) {
-    this.name = name;
-    this.other = { ...before };
-    this.sizeBefore = before.size;
-    this.sizeAfter = before.size;
-  }
-
-  /** The event last recorded, while it is a write that may go on. */
-  #run: { kind: 'write'; offset: number; length: number; what: string } | undefined;
-
-  recordWrite(offset: number, length: number, what: string): void {
-    this.bytes += length;
-    const run = this.#run;
-    if (run && run.offset + run.length === offset && run.what === what) {
-      run.length += length;
-      return;
-    }
-    const next = { kind: 'write' as const, offset, length, what };
-    this.record(next);
-    this.#run = next;
-  }
-
-  record(event: DeviceEvent): void {
-    this.#run = undefined;
-    this.eventCount++;
-    if (this.events.length < EVENTS_KEPT) this.events.push(event);
-  }
-}
 
 export class StagedDevice implements Device {
   readonly #base: Device;

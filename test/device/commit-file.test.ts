@@ -132,14 +132,22 @@ describe('a commit to a file', () => {
       },
     ],
     ['was removed', 'not-found', (path) => rmSync(path)],
-    ['has a rollback file of that name', 'file-exists', (path) => writeFileSync(`${path}.rb`, '')],
+    ['has a rollback file of that name', 'file-exists', (path) => writeFileSync(join(path, '..', 'kept', 'rb'), '')],
+    [
+      'has no place for its rollback file',
+      'not-found',
+      (path) => rmSync(join(path, '..', 'kept'), { recursive: true }),
+    ],
     ['has a journal', 'journal-exists', (path) => writeFileSync(`${path}.platter-journal`, 'x')],
   ])('refuses an image that %s (%s)', (_how, code, change) => {
     const path = imageIn(testFolder());
     const file = new FileDevice(path);
+    mkdirSync(join(path, '..', 'kept'));
     change(path);
     const before = existsSync(path) && readFileSync(path);
-    expect(codeOf(() => runToEnd(commit(file, OVERWRITES.source(), { rollback: `${path}.rb` })))).toBe(code);
+    expect(
+      codeOf(() => runToEnd(commit(file, OVERWRITES.source(), { rollback: join(path, '..', 'kept', 'rb') }))),
+    ).toBe(code);
     if (before) expect(readFileSync(path).equals(before)).toBe(true);
     expect(existsSync(`${path}.platter-lock`)).toBe(false);
     file.close();
@@ -282,7 +290,8 @@ describe('a process that is killed', () => {
        import { commit } from '${root}/src/device/commit.ts';
        import { FileDevice } from '${root}/src/device/file.ts';
        import { SCENARIOS } from '${root}/test/device/scenarios.ts';
-       runToEnd(commit(new FileDevice(process.argv[2]), SCENARIOS[3].source()));`,
+       const scenario = SCENARIOS.find(({ name }) => name === '${OVERWRITES.name}');
+       runToEnd(commit(new FileDevice(process.argv[2]), scenario.source()));`,
     );
     const bundled = spawnSync(join(root, 'node_modules/.bin/rolldown'), [entry, '--platform', 'node', '-o', script]);
     expect(bundled.status, String(bundled.stderr)).toBe(0);

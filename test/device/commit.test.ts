@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Progress, runToEnd } from '../../src/bytes/progress.ts';
 import { Ranges } from '../../src/bytes/ranges.ts';
-import { type CommitResult, type CommitSource, commitOn } from '../../src/device/commit-core.ts';
+import { commitOn } from '../../src/device/commit-core.ts';
+import type { CommitResult, CommitSource } from '../../src/device/commit-source.ts';
 import type { Device } from '../../src/device/device.ts';
 import { Crash, type Fault, Fuse } from '../../src/device/faulty.ts';
 import { readJournal } from '../../src/device/journal-reader.ts';
@@ -297,6 +298,14 @@ describe('a commit', () => {
     expect(ops.filter((op) => op === 'link')).toEqual([]);
     expect(ops.slice(-3)).toEqual(['flush', 'write 0 512', 'flush']);
     expect(ops.filter((op) => op.startsWith('write 0'))).toHaveLength(1);
+  });
+
+  it('makes overwrites durable before the header', () => {
+    const scenario = SCENARIOS.find(({ name }) => name === 'overwrites all over') as Scenario;
+    const disk = freshDisk();
+    commitTo(disk, scenario, false);
+    const header = disk.events.findIndex((event) => event.op === 'write' && event.inode === 0 && event.offset === 0);
+    expect(disk.events[header - 1]).toEqual({ op: 'flush', inode: 0 });
   });
 
   it('gathers small writes', () => {

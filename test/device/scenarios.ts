@@ -1,6 +1,6 @@
 /** Small commits of every shape, with the image they start from and the one they shall end in. */
 import { Ranges } from '../../src/bytes/ranges.ts';
-import type { CommitRules, CommitSource } from '../../src/device/commit-core.ts';
+import type { CommitRules, CommitSource } from '../../src/device/commit-source.ts';
 import { MemoryDevice } from '../../src/device/memory.ts';
 
 /** Not a multiple of a sector: files end anywhere. */
@@ -83,6 +83,11 @@ export const SCENARIOS: readonly Scenario[] = [
     fresh: [[2048, filled(1024, 0xb2)]],
     header: HEADER,
     newSize: 4000,
+  }),
+  scenario('parts that are written twice, and out of order', true, {
+    fresh: [...APPENDED, [8192, filled(600, 0xb3)], [8000, filled(300, 0xb4)], [12_100, filled(100, 0xb5)]],
+    header: HEADER,
+    newSize: 12_512,
   }),
   scenario('overwrites all over', false, {
     fresh: APPENDED,

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readBytes } from '../../src/device/device.ts';
 import { MemoryDevice } from '../../src/device/memory.ts';
-import { EVENTS_KEPT, StagedDevice } from '../../src/device/staged.ts';
+import { StagedDevice } from '../../src/device/staged.ts';
+import { EVENTS_KEPT } from '../../src/device/step.ts';
 
 const BASE_SIZE = 3 * 4096 + 700;
 const baseContent = (): Uint8Array => Uint8Array.from({ length: BASE_SIZE }, (_, i) => (i % 253) + 1);
