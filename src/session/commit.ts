@@ -2,7 +2,7 @@
 import type { Progress } from '../bytes/progress.ts';
 import { type ConversionResult, convertInPlace, spareRoom } from '../convert/convert.ts';
 import { type CommitOptions, commit } from '../device/commit.ts';
-import type { CommitResult } from '../device/commit-core.ts';
+import type { CommitResult } from '../device/commit-source.ts';
 import { type PlannedWrite, plan, type StagedSource, stagedSource } from '../device/staged-source.ts';
 import type { Driver, TargetRequest } from '../drivers/driver.ts';
 import { ImageError } from '../errors.ts';
