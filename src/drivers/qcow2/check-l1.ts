@@ -22,8 +22,10 @@ export interface L1Table {
   /** Bytes; not necessarily inside the file. */
   readonly offset: number;
   readonly entries: number;
-  /** '' for the active table, 'snapshots[2].' for a snapshot's; stands before 'l1[5]' and 'l2[5][7]'. */
+  /** '' for the active table, 'snapshot[2].' for a snapshot's; stands before 'l1[5]' and 'l2[5][7]'. */
   readonly prefix: string;
+  /** The field that points to the table. */
+  readonly pointer: Where;
 }
 
 /** How often an L2 table that is not cluster aligned is referenced, and from where first. */

@@ -48,7 +48,9 @@ export class L2Rules {
   begin(piece: L2Piece): void {
     const began = piece.active - piece.begins;
     const continues = began > 0 && piece.offset === this.#pieceEnd;
-    this.#linked = continues ? Math.min(this.#linked, began) : 0;
+    // Tables that end here are those that began first, which are the linked ones if any are.
+    const ended = this.#active - began;
+    this.#linked = continues ? Math.max(0, this.#linked - ended) : 0;
     if (!continues) this.#next = -1;
     this.#piece = piece;
     this.#active = piece.active;

@@ -41,10 +41,15 @@ export class RefcountTable {
     return (((this.words[2 * i + 1] as number) & hi) >>> 0) * 2 ** 32 + (((this.words[2 * i] as number) & lo) >>> 0);
   }
 
+  /** Whether block `i` is cluster aligned. The low half alone decides: a double loses the last bits above 2^62. */
+  aligned(i: number): boolean {
+    if (i >= this.entries) return true;
+    return ((this.words[2 * i] as number) & RefcountTableEntry.mask.offset.lo & (this.#g.clusterSize - 1)) === 0;
+  }
+
   /** Whether QEMU can read block `i`: false where it is not cluster aligned or impossibly far away. */
   readable(i: number): boolean {
-    const offset = this.block(i);
-    return offset % this.#g.clusterSize === 0 && offset + this.#g.clusterSize <= LARGEST_OFFSET;
+    return this.aligned(i) && this.block(i) + this.#g.clusterSize <= LARGEST_OFFSET;
   }
 
   /** The refcount of one cluster; undefined where its block cannot be read. Inexact, but large, above 2^53. */

@@ -40,13 +40,13 @@ export function countRefcountBlocks(claims: Claims, table: RefcountTable): void 
         where: where(),
         what: `refcount table entry ${hex64(hi, lo)} has bits of ${hex(lo & RefcountTableEntry.reserved.lo)} set, which are reserved and must be 0`,
       }));
-    } else if (offset % g.clusterSize !== 0) {
+    } else if (!table.aligned(i)) {
       log.addLazily('corruption', 1, () => ({
         code: 'refcount-block-align',
         severity: 'corruption',
         class: 'align',
         where: where(),
-        what: `refcount table entry ${hex64(hi, lo)} puts its block at ${hex(offset)}, expected a multiple of the cluster size ${hex(g.clusterSize)}`,
+        what: `refcount table entry ${hex64(hi, lo)} is not a multiple of the cluster size ${hex(g.clusterSize)}, as the offset of a block must be`,
         means: 'the refcounts in this block cannot be read, and the image cannot be written',
       }));
     } else if (offset / g.clusterSize >= claims.clusters) {

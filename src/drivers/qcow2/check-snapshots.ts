@@ -27,10 +27,11 @@ export function checkSnapshots(log: FindingLog, header: Header, table: SnapshotT
   }
   return table.snapshots
     .filter((snapshot) => l1IsSane(log, snapshot, clusterSize))
-    .map(({ index, l1Offset, l1Entries }) => ({
+    .map(({ index, offset, l1Offset, l1Entries }) => ({
       offset: l1Offset,
       entries: l1Entries,
-      prefix: `snapshots[${index}].`,
+      prefix: `snapshot[${index}].`,
+      pointer: whereField(index, offset, 'l1_table_offset', 8),
     }));
 }
 

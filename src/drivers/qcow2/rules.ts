@@ -13,6 +13,7 @@
 import type { Progress } from '../../bytes/progress.ts';
 import { decode } from '../../bytes/struct.ts';
 import type { Device } from '../../device/device.ts';
+import type { Where } from '../../errors.ts';
 import { type CheckReport, FindingLog } from '../finding.ts';
 import type { Bitmaps } from './bitmaps.ts';
 import { countBitmaps } from './check-bitmaps.ts';
@@ -46,7 +47,8 @@ export function* checkQcow2(image: Checkable): Generator<Progress, CheckReport> 
   const log = new FindingLog();
   const claims = new Claims(device, g, log);
   checkHeader(log, header);
-  const active: L1Table = { offset: g.l1Offset, entries: g.l1Entries, prefix: '' };
+  const pointer = whereField('l1_table_offset');
+  const active: L1Table = { offset: g.l1Offset, entries: g.l1Entries, prefix: '', pointer };
   const l1 = new L1Tables(claims, active, checkSnapshots(log, header, image.snapshotTable, g.clusterSize));
   claimTables(claims, image, l1);
   l1.count();
@@ -77,21 +79,12 @@ export function* checkQcow2(image: Checkable): Generator<Progress, CheckReport> 
 
 /** The tables that the header and the snapshot table place: all metadata but L2 tables, refcount blocks and bitmaps. */
 function claimTables(claims: Claims, { header, geometry: g, snapshotTable }: Checkable, l1: L1Tables): void {
-  const field = (name: keyof typeof HeaderV2.at) => () => ({
-    offset: HeaderV2.at[name],
-    length: 8,
-    path: `header.${name}`,
-    spec: HeaderV2.spec,
-  });
+  const field = (name: keyof typeof HeaderV2.at) => () => whereField(name);
   claims.claimTable(0, g.clusterSize, 'the header', field('magic'));
   claims.claimTable(g.l1Offset, g.l1Entries * 8, 'the active L1 table', field('l1_table_offset'));
-  l1.snapshotTables.forEach(({ offset, entries, prefix }) => {
-    claims.claimTable(offset, entries * 8, `the L1 table of ${prefix.slice(0, -1)}`, () => ({
-      offset,
-      length: 8,
-      path: `${prefix}l1_table_offset`,
-    }));
-  });
+  for (const { offset, entries, prefix, pointer } of l1.snapshotTables) {
+    claims.claimTable(offset, entries * 8, `the L1 table of ${prefix.slice(0, -1)}`, () => pointer);
+  }
   const snapshotBytes = snapshotTableBytes(snapshotTable);
   claims.claimTable(header.snapshots_offset, snapshotBytes, 'the snapshot table', field('snapshots_offset'));
   const tableBytes = g.refcountTableClusters * g.clusterSize;
@@ -105,4 +98,9 @@ function claimTables(claims: Claims, { header, geometry: g, snapshotTable }: Che
     path: 'crypto_extension',
     spec: CryptoExtension.spec,
   }));
+}
+
+function whereField(name: keyof typeof HeaderV2.at): Where {
+  const length = HeaderV2.fields[name].size;
+  return { offset: HeaderV2.at[name], length, path: `header.${name}`, spec: HeaderV2.spec };
 }
