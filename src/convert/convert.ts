@@ -43,9 +43,17 @@ export function* openTarget(
   return conversionOf(driver).open(device, options, request, spareRoom(source));
 }
 
-/** What the source marks free: where a target may put tables, and what a commit need not journal. */
-export function spareRoom(source: Image): Ranges {
+/** What the source marks free: where a target may put tables. */
+function spareRoom(source: Image): Ranges {
   return source.freeRanges(SMALLEST_ROOM);
+}
+
+/** What the source does not read, in bytes below the file's end: what a commit may overwrite without a journal. */
+export function unclaimed(source: Image): Ranges {
+  const ranges = spareRoom(source);
+  const { headerSlack } = source.getConversionOptions();
+  if (headerSlack) ranges.add(headerSlack.offset, headerSlack.length);
+  return ranges;
 }
 
 /** The get_mapping / map loop: everything the source maps, onto the target. `digest` takes in what the source maps. */
@@ -117,6 +125,7 @@ export function* convertInPlace(
 class Conversion implements CommitSource {
   readonly oldSize: number;
   readonly free: Ranges;
+  readonly #room: Ranges;
   readonly #source: Image;
   readonly #driver: Driver;
   readonly #options: ConversionOptions;
@@ -126,7 +135,9 @@ class Conversion implements CommitSource {
 
   constructor(oldSize: number, source: Image, driver: Driver, options: ConversionOptions, request: TargetRequest) {
     this.oldSize = oldSize;
-    this.free = spareRoom(source);
+    this.#room = spareRoom(source);
+    this.free = this.#room.clone();
+    if (options.headerSlack) this.free.add(options.headerSlack.offset, options.headerSlack.length);
     this.#source = source;
     this.#driver = driver;
     this.#options = options;
@@ -135,7 +146,7 @@ class Conversion implements CommitSource {
   }
 
   *fresh(out: Device): Generator<Progress, void> {
-    const target = conversionOf(this.#driver).open(out, this.#options, this.#request, this.free);
+    const target = conversionOf(this.#driver).open(out, this.#options, this.#request, this.#room);
     yield* mapAll(this.#source, target, this.#digest);
     this.#built = { target, report: yield* target.finish() };
   }

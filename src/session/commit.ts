@@ -1,6 +1,6 @@
 /** From staged steps to the file, and the conversion that needs no staging: both through the one commit protocol. */
 import type { Progress } from '../bytes/progress.ts';
-import { type ConversionResult, convertInPlace, spareRoom } from '../convert/convert.ts';
+import { type ConversionResult, convertInPlace, unclaimed } from '../convert/convert.ts';
 import { type CommitOptions, commit } from '../device/commit.ts';
 import type { CommitResult } from '../device/commit-source.ts';
 import { type PlannedWrite, plan, type StagedSource, stagedSource } from '../device/staged-source.ts';
@@ -51,7 +51,7 @@ function sourceOf(session: Session): StagedSource {
   if (!staged || staged.steps.length === 0) {
     throw new ImageError({ code: 'nothing-to-commit', what: 'there is no step to commit: nothing was changed' });
   }
-  return stagedSource(staged, spareRoom(session.original()));
+  return stagedSource(staged, unclaimed(session.original()));
 }
 
 /** What a commit came to. */
