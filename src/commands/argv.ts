@@ -53,7 +53,7 @@ export function invocation(argv: readonly string[]): Invocation {
   const head = headOf(argv);
   const command = head === undefined ? undefined : commandNamed(CATALOG, argv[head] as string);
   const words = command ? argv.filter((_, i) => i !== head) : argv;
-  const given = split({ ...PROGRAM_FLAGS, ...command?.flags }, words, command ? `platter ${command.name}` : 'platter');
+  const given = split({ ...PROGRAM_FLAGS, ...command?.flags }, words, command?.name ?? 'platter');
   const settings = settingsOf(given);
   if (given.flags.has('version')) return { mode: 'version', settings };
   if (given.flags.has('help')) return { mode: 'help', command: command?.name, settings };
@@ -99,7 +99,7 @@ function once(command: Command, given: Split): { mode: 'once'; command: Command;
   }
   throw new ImageError({
     code: 'bad-argument-count',
-    what: `platter ${command.name}: no image given`,
+    what: `${command.name}: no image given`,
     tryThis: subcommandUsage(command),
   });
 }

@@ -29,7 +29,10 @@ export const getopts = imageCommand({
       { key: 'encryption', value: known.encryption },
       ...(backing ? [{ key: 'backing-file', value: backing.file }] : []),
       ...(backing?.format ? [{ key: 'backing-format', value: backing.format }] : []),
-      ...Object.entries(known.settings).map(([key, value]) => ({ key: key.replaceAll('_', '-'), value })),
+      ...Object.entries(known.settings).flatMap(([name, value]) => {
+        const key = name.replaceAll('_', '-');
+        return key === 'cluster-size' ? [] : [{ key, value }];
+      }),
     ];
     const features: View = {
       kind: 'table',

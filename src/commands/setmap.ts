@@ -32,7 +32,7 @@ export const setmap = imageCommand({
   },
   examples: [
     { line: 'open-target qed; setmap --all', image: 'start.qcow2' },
-    { line: 'open-target qed; setmap 0 0x50000 64k', image: 'plain.qcow2' },
+    { line: 'open-target qed; setmap 0 0x5000 16k', image: 'plain.qcow2' },
   ],
   *run(session, { guest, host, length, all, force }, line) {
     const target = openedTarget(session, 'setmap');
