@@ -169,8 +169,16 @@ class Commit {
     this.#settled = true;
   }
 
-  #checkFinal({ header, overwrites }: Final): void {
+  #checkFinal({ header, overwrites, newSize }: Final): void {
     const { oldSize } = this.#source;
+    if (this.#site.fixedSize && newSize !== oldSize) {
+      throw new ImageError({
+        code: 'fixed-size',
+        class: 'size',
+        what: `${this.#image.name} is ${oldSize} bytes long and cannot become ${newSize} bytes long: it is a block device`,
+        tryThis: 'work on a copy in a file',
+      });
+    }
     if (
       header &&
       (header.bytes.length !== SECTOR || header.offset % SECTOR !== 0 || header.offset + SECTOR > oldSize)

@@ -9,6 +9,8 @@ export interface CommitSite {
   readonly image: Device;
   /** Which file the image is: decimal text. */
   readonly imageId: { readonly dev: string; readonly ino: string };
+  /** The image cannot grow or shrink: a block device. */
+  readonly fixedSize: boolean;
   /** The image's modification time now, nanoseconds as decimal text. */
   imageMtime(): string;
   /** Throws ImageError when the image is not as it was at open or at the last `settle`, or is in use by others. */

@@ -36,6 +36,10 @@ export class FileSite implements CommitSite {
     return this.image.identity;
   }
 
+  get fixedSize(): boolean {
+    return this.image.kind === 'block-device';
+  }
+
   imageMtime(): string {
     return identityOfDescriptor(this.image.descriptor).mtimeNs;
   }

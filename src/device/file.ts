@@ -111,10 +111,14 @@ export class FileDevice implements Device {
     return fstatSync(this.#fd).uid;
   }
 
-  /** Sets its modification time to now. */
+  /** Sets its modification time to now, where the system lets us: only a file's owner may. */
   touch(): void {
     const now = Date.now() / 1000;
-    futimesSync(this.#fd, now, now);
+    try {
+      futimesSync(this.#fd, now, now);
+    } catch (error) {
+      if (errnoOf(error) !== 'EPERM') throw ioError(error, this.name, 'set its modification time');
+    }
   }
 
   /** How many names (hard links) lead to it. */

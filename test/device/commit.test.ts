@@ -300,6 +300,16 @@ describe('a commit', () => {
     expect(ops.filter((op) => op.startsWith('write 0'))).toHaveLength(1);
   });
 
+  it('does not begin what a block device cannot end', () => {
+    const scenario = SCENARIOS.find(({ name }) => name === 'one header sector and a shorter file') as Scenario;
+    const disk = freshDisk();
+    const site = Object.assign(new CrashSite(disk), { fixedSize: true });
+    expect(() => runToEnd(commitOn(site, scenario.source(), rules))).toThrow(
+      expect.objectContaining({ code: 'fixed-size' }),
+    );
+    expect(isOld(imageIn(disk.state))).toBe(true);
+  });
+
   it('makes overwrites durable before the header', () => {
     const scenario = SCENARIOS.find(({ name }) => name === 'overwrites all over') as Scenario;
     const disk = freshDisk();

@@ -229,6 +229,7 @@ export class CrashSite implements CommitSite {
   readonly image: Device;
   readonly imageId = { dev: '1', ino: '18446744073709551615' };
   readonly journalName = JOURNAL;
+  fixedSize = false;
   /** What `writtenSince` answers. */
   foreign = false;
 
