@@ -34,7 +34,7 @@ export function planView(session: Session): View {
         view: {
           kind: 'table',
           columns: [
-            { key: 'order', label: '#', align: 'right' },
+            { key: 'order', label: 'No', align: 'right' },
             { key: 'stage', label: 'Stage' },
             { key: 'offset', label: 'Offset', unit: 'offset' },
             { key: 'length', label: 'Length', unit: 'size', align: 'right' },
