@@ -297,6 +297,30 @@ describe('L2 tables', () => {
     expect(rows).toHaveLength(1 + 56);
   });
 
+  test('cluster numbers above 2^31, in the disk and in the file, are as exact', () => {
+    const far = 2 ** 42 + 512 * 12_345;
+    const entries: Entry[] = [
+      pointing(far, COPIED),
+      pointing(far + 512, COPIED),
+      [0, 1],
+      pointing(far + 2 ** 40, COPIED, 1),
+    ];
+    const l1: Entry[] = new Array<Entry>(4_194_304).fill([0, 0]);
+    l1[4_194_303] = pointing(2 ** 26, COPIED);
+    const size = 4_194_304 * 64 * 512;
+    const device = handmade({ clusterBits: 9, size, l1, l2: { [2 ** 17]: entries }, fileSize: 2 ** 43 });
+    const at = size - 64 * 512;
+    const opened = Qcow2Image.open(device, { name: 'x' });
+    const expected = [
+      { kind: 'data', guest: at, length: 1024, host: far },
+      { kind: 'zero', guest: at + 1024, length: 512 },
+      { kind: 'zero-allocated', guest: at + 1536, length: 512, host: far + 2 ** 40 },
+      { kind: 'unallocated', guest: at + 2048, length: 60 * 512 },
+    ];
+    expect(rowsOf(opened)).toEqual([{ kind: 'unallocated', guest: 0, length: at }, ...expected]);
+    for (const row of expected) expect(opened.getMapping(row.guest)).toEqual(row);
+  });
+
   test('every broken entry says what is wrong and where it points', () => {
     const cases: [Entry, RegExp][] = [
       [pointing(0x600, COPIED), /not on a multiple of the cluster size/],
