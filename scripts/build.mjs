@@ -47,11 +47,11 @@ async function build() {
   chmodSync(join(fresh, 'platter.cjs'), 0o755);
   writeFileSync(join(fresh, 'package.json'), '{ "type": "module" }\n');
   types(join(fresh, 'types'));
-  writeFileSync(join(fresh, '.built'), '');
-  keepCompiled(fresh);
   if (existsSync(dist)) renameSync(dist, `${fresh}.old`);
   renameSync(fresh, dist);
   rmSync(`${fresh}.old`, { recursive: true, force: true });
+  keepCompiled(dist);
+  writeFileSync(stamp, '');
 }
 
 /**
@@ -76,11 +76,12 @@ const PARTS = [
 const loadOnUse = {
   name: 'load-on-use',
   renderChunk(code) {
-    const loads = /^(?:const|let|var) (\w+) = require\("((?:node:(?:zlib|crypto|os))|\.\/lazy-[\w-]+\.cjs)"\);$/gm;
+    const loads =
+      /^(?:const|let|var) (\w+) = require\("((?:node:(?:zlib|crypto|os|readline(?:\/promises)?))|\.\/lazy-[\w-]+\.cjs)"\);$/gm;
     if (!loads.test(code)) return null;
     const lazily =
       'function lazily(load) { let part; return new Proxy({}, { get: (_, name) => (part ??= load())[name] }); }';
-    return { code: `${code.replace(loads, 'const $1 = lazily(() => require("$2"));')}\n${lazily}\n`, map: null };
+    return { code: `${code.replace(loads, 'let $1 = lazily(() => require("$2"));')}\n${lazily}\n`, map: null };
   },
 };
 

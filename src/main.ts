@@ -1,6 +1,7 @@
 /**
  * The program: decides by its arguments what to load, connects commands to the terminal or the pipes, and sets the
- * exit status. What a small command does not need (yargs, colours, the line editor) is not loaded for it.
+ * exit status. What a small command does not need (yargs, colours, the line editor) is not loaded for it: the build
+ * (scripts/build.mjs) makes imports of such parts wait until they are used.
  *
  * Invariants:
  *  1. Results on standard output, complaints, prompts of questions and progress on standard error.
@@ -8,6 +9,8 @@
  *  3. A reader that has gone away (EPIPE) ends the program quietly.
  */
 import { fstatSync, writeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { createInterface as createQuestion } from 'node:readline/promises';
 import type { Progress } from './bytes/progress.ts';
 import type { Invocation } from './commands/argv.ts';
 import type { Front, Runner } from './commands/run.ts';
@@ -147,7 +150,6 @@ async function greet(host: Debugger, json: boolean, atPrompt: boolean): Promise<
 
 /** Lines from standard input until its end or `quit`. */
 async function prompt(host: Debugger, runner: Runner, atPrompt: boolean): Promise<void> {
-  const { createInterface } = await import('node:readline');
   const { completions } = await import('./commands/complete.ts');
   const lines = createInterface({
     input: process.stdin,
@@ -201,11 +203,8 @@ function writes(asked: Invocation): boolean {
 async function confirmed(asked: Invocation & { mode: 'once' }): Promise<boolean> {
   const question = asked.command.confirm?.(asked.values, asked.image ?? '');
   if (question === undefined || !isTerminal(STDIN) || !isTerminal(STDERR)) return true;
-  const [{ createInterface }, { printable }] = await Promise.all([
-    import('node:readline/promises'),
-    import('./commands/printable.ts'),
-  ]);
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const { printable } = await import('./commands/printable.ts');
+  const lines = createQuestion({ input: process.stdin, output: process.stderr });
   const answer = await lines.question(`${printable(question)} [y/N] `);
   lines.close();
   return /^y(es)?$/i.test(answer.trim());

@@ -87,6 +87,7 @@ describeWithQemu('the words of qemu-io', () => {
 
   it('info has the lines of qemu-io', async () => {
     const ours = (await transcript(['info'], { image: START })).text.split('\n');
-    for (const line of io(START, 'qcow2', ['info'], { readOnly: true }).stdout.trimEnd().split('\n')) expect(ours).toContain(line);
+    for (const line of io(START, 'qcow2', ['info'], { readOnly: true }).stdout.trimEnd().split('\n'))
+      expect(ours).toContain(line);
   });
 });
