@@ -51,6 +51,18 @@ function* headerFindings(header: Header): Generator<HeaderFinding> {
       },
     ];
   }
+  if (header.refcount_table_clusters === 0) {
+    yield [
+      'corruption',
+      {
+        code: 'refcount-table-clusters-range',
+        class: 'range',
+        where: whereV2('refcount_table_clusters'),
+        what: 'refcount_table_clusters is 0, at least 1 required',
+        means: 'no cluster has a refcount: QEMU opens the image for a check only',
+      },
+    ];
+  }
   yield* featureFindings(header);
 }
 

@@ -59,6 +59,24 @@ const CASES: readonly Case[] = [
     image: { clusterBits: 10 },
     break: word(AT.l2 * 1024 + 16, COPIED | (7n * 1024n + 512n)),
   },
+  {
+    code: 'compressed-cluster-broken',
+    class: 'consistency',
+    path: 'l2[0][2]',
+    qemuCount: 0,
+    break: (file) => {
+      file.fill(0x11, 7 * C, 8 * C);
+      file.writeBigUInt64BE((1n << 62n) | BigInt(7 * C), L2 + 16);
+      setRefcount(file, 7, 1n);
+    },
+  },
+  {
+    code: 'refcount-table-clusters-range',
+    class: 'range',
+    path: 'header.refcount_table_clusters',
+    qemuCount: 0,
+    break: (file) => file.writeUInt32BE(0, 56),
+  },
   { code: 'compressed-copied', class: 'consistency', path: 'l2[0][2]', break: word(L2 + 16, data(7) | (1n << 62n)) },
   {
     code: 'zero-flag-in-version-2',
