@@ -28,7 +28,7 @@ export interface MappingDifference {
 
 /** Walks both mappings once, side by side. Answers the first difference, or undefined. */
 export function* firstDifference(source: Image, target: Image): Generator<Progress, MappingDifference | undefined> {
-  const zeroIsNothing = source.getConversionOptions().backing === undefined;
+  const zeroIsNothing = source.info().backing === undefined;
   const a = new Cursor(source, zeroIsNothing);
   const b = new Cursor(target, zeroIsNothing);
   let steps = 0;

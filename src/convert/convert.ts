@@ -38,8 +38,7 @@ export function* openTarget(
   driver: Driver,
   request: TargetRequest,
 ): Generator<Progress, ConversionTarget> {
-  const options = source.getConversionOptions();
-  yield* preflight(source, options, driver, request);
+  const options = yield* preflight(source, driver, request);
   return conversionOf(driver).open(device, options, request, spareRoom(source));
 }
 
@@ -51,7 +50,7 @@ function spareRoom(source: Image): Ranges {
 /** What the source does not read, in bytes below the file's end: what a commit may overwrite without a journal. */
 export function unclaimed(source: Image): Ranges {
   const ranges = spareRoom(source);
-  const { headerSlack } = source.getConversionOptions();
+  const { headerSlack } = source.getConversionOptions('header');
   if (headerSlack) ranges.add(headerSlack.offset, headerSlack.length);
   return ranges;
 }
@@ -114,8 +113,7 @@ export function* convertInPlace(
   request: ConversionRequest = {},
 ): Generator<Progress, ConversionResult> {
   const wanted = request.options ?? {};
-  const options = source.getConversionOptions();
-  yield* preflight(source, options, driver, wanted);
+  const options = yield* preflight(source, driver, wanted);
   const conversion = new Conversion(file.size, source, driver, options, wanted);
   const result = yield* commit(file, conversion, request);
   return { ...result, target: conversion.report };

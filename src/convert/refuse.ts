@@ -11,16 +11,11 @@ import { ImageError, type Reason, Refusal, sentence } from '../errors.ts';
 const FINDINGS_SHOWN = 3;
 
 /** Every reason of form: unrepresentable features, and the target's own limits. Touches nothing. */
-export function reasonsAgainst(
-  options: ConversionOptions,
-  target: Driver,
-  request: TargetRequest,
-  fileSize: number,
-): Reason[] {
+export function reasonsAgainst(options: ConversionOptions, target: Driver, request: TargetRequest): Reason[] {
   const conversion = conversionOf(target);
   return [
     ...options.features.filter((feature) => !conversion.represents.has(feature.code)),
-    ...conversion.refusals(options, request, fileSize),
+    ...conversion.refusals(options, request),
   ];
 }
 
@@ -50,18 +45,34 @@ export function reasonsInReport(report: CheckReport): Reason[] {
   ];
 }
 
-/** Throws Refusal with every reason at once, or answers the source's check report. Walks the whole source once. */
+/** Throws Refusal with every reason at once, or answers what the target has to know. Checks the whole source. */
 export function* preflight(
   source: Image,
-  options: ConversionOptions,
   target: Driver,
   request: TargetRequest,
-): Generator<Progress, CheckReport | undefined> {
-  const reasons = reasonsAgainst(options, target, request, source.device.size);
+): Generator<Progress, ConversionOptions> {
   const report = source.check ? yield* source.check() : undefined;
+  const known = source.getConversionOptions('header');
+  const options = isEnough(known, report, target, request) ? known : source.getConversionOptions();
+  const reasons = reasonsAgainst(options, target, request);
   if (report) reasons.push(...reasonsInReport(report));
   if (reasons.length > 0) {
     throw new Refusal(`${source.format} cannot become ${target.name} in place`, reasons);
   }
-  return report;
+  return options;
+}
+
+/**
+ * Whether the header and a clean check tell all that matters, so that another walk over the mapping (a sixth of the
+ * time of a conversion) can be saved: nothing in the way, nothing asked for that depends on the data's alignment.
+ */
+function isEnough(
+  known: ConversionOptions,
+  report: CheckReport | undefined,
+  target: Driver,
+  request: TargetRequest,
+): boolean {
+  if (!report || report.compressedClusters > 0 || reasonsInReport(report).length > 0) return false;
+  if (known.backing || Object.keys(request).length > 0) return false;
+  return reasonsAgainst(known, target, request).length === 0;
 }

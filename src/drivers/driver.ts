@@ -140,7 +140,11 @@ export interface Image {
   readonly unit: number;
   /** The device that host offsets of data mean: the file itself, or an external data file. Undefined: not opened. */
   readonly dataDevice: Device | undefined;
-  getConversionOptions(): ConversionOptions;
+  /**
+   * `header` leaves out what only a walk over the mapping tells: the alignment is then the least that the format
+   * guarantees, and the features compressed, zero-over-backing and invalid-entries are not among the features.
+   */
+  getConversionOptions(depth?: 'all' | 'header'): ConversionOptions;
   /** bdrv_get_mapping: the run at `guest` (bytes). Throws ImageError `past-end` at or behind the disk's end. */
   getMapping(guest: number): Extent;
   /** The same in batches: what map, check and convert walk. The batch is reused: consume it before the next one. */
@@ -225,7 +229,7 @@ export interface ConversionDriver {
   readonly requests: Readonly<Record<string, string>>;
   readonly represents: ReadonlySet<FeatureCode>;
   /** Every reason why this target cannot hold that source, and none when it can. Touches nothing. */
-  refusals(options: ConversionOptions, request: TargetRequest, fileSize: number): readonly Reason[];
+  refusals(options: ConversionOptions, request: TargetRequest): readonly Reason[];
   /** Writes nothing below the end of the file but into `free`. Throws Refusal. */
   open(device: Device, options: ConversionOptions, request: TargetRequest, free: Ranges): ConversionTarget;
   resume(device: Device, state: TargetState): ConversionTarget;

@@ -82,8 +82,8 @@ export class Qcow2Image implements Image {
     return this.bitmapTable.bitmaps;
   }
 
-  getConversionOptions(): ConversionOptions {
-    return conversionOptions(this);
+  getConversionOptions(depth: 'all' | 'header' = 'all'): ConversionOptions {
+    return conversionOptions(this, depth);
   }
 
   /** Begins with the unit that holds `from` (bytes). */

@@ -14,14 +14,14 @@ import { TableWalk } from './walk.ts';
 
 const SECTOR = 512;
 
-/** Walks the whole mapping once, for alignment and for what it holds. */
-export function conversionOptions(image: Qcow2Image): ConversionOptions {
+/** With depth `all`, walks the whole mapping once, for alignment and for what it holds. */
+export function conversionOptions(image: Qcow2Image, depth: 'all' | 'header'): ConversionOptions {
   const { header, geometry: g, backing } = image;
   return {
     format: image.format,
     imageSize: g.size,
     clusterSize: mappingUnit(g),
-    ...whatIsMapped(image, survey(image.mappings())),
+    ...(depth === 'all' ? whatIsMapped(image, survey(image.mappings())) : whatTheHeaderSays(image)),
     encryption: g.crypt,
     ...(backing && { backing, backingNameOffset: header.backing_file_offset }),
     headerSlack: headerSlack(header, g),
@@ -36,8 +36,15 @@ export function conversionOptions(image: Qcow2Image): ConversionOptions {
   };
 }
 
-function whatIsMapped(image: Qcow2Image, found: Survey): Pick<ConversionOptions, 'alignment' | 'features'> {
-  return { alignment: found.alignment, features: [...stateFeatures(image), ...contentFeatures(image, found)] };
+type Content = Pick<ConversionOptions, 'alignment' | 'features'>;
+
+function whatIsMapped(image: Qcow2Image, found: Survey): Content {
+  const features = [...stateFeatures(image), ...backingFeatures(image), ...contentFeatures(image, found)];
+  return { alignment: found.alignment, features };
+}
+
+function whatTheHeaderSays(image: Qcow2Image): Content {
+  return { alignment: image.unit, features: [...stateFeatures(image), ...backingFeatures(image)] };
 }
 
 /** What of the first cluster, behind the first sector, neither the header nor the backing name reaches. */
@@ -48,6 +55,7 @@ function headerSlack(header: Header, g: Geometry): Range {
 }
 
 const COPY = 'qemu-img convert -O qcow2 IMAGE NEW, which copies only the active disk';
+const COPY_BACKING = "qemu-img rebase -b '' IMAGE, which copies what the image does not hold itself";
 
 /** What the header says, and what hangs on it. */
 function* stateFeatures(image: Qcow2Image): Generator<Feature> {
@@ -102,6 +110,14 @@ function* unknownFeatures(header: Header): Generator<Feature> {
   }
 }
 
+function* backingFeatures({ backing }: Qcow2Image): Generator<Feature> {
+  if (!backing) return;
+  yield { code: 'backing-file', what: `the image has a backing file, '${backing.file}'`, lift: COPY_BACKING };
+  if (backing.format === undefined) return;
+  const what = `the backing file's format is recorded as ${backing.format}`;
+  yield { code: 'backing-format', what, lift: 'qemu-img rebase -u -b NAME IMAGE, without -F' };
+}
+
 /** What the walk over the mapping found. */
 function* contentFeatures({ backing }: { backing?: BackingReference }, found: Survey): Generator<Feature> {
   if (found.runs.compressed > 0) {
@@ -109,19 +125,10 @@ function* contentFeatures({ backing }: { backing?: BackingReference }, found: Su
     const lift = 'qemu-img convert -O qcow2 IMAGE NEW, which writes them uncompressed';
     yield { code: 'compressed', what, lift };
   }
-  if (backing) {
-    const what = `the image has a backing file, '${backing.file}'`;
-    const lift = "qemu-img rebase -b '' IMAGE, which copies what the image does not hold itself";
-    yield { code: 'backing-file', what, lift };
-    if (backing.format !== undefined) {
-      const its = `the backing file's format is recorded as ${backing.format}`;
-      yield { code: 'backing-format', what: its, lift: 'qemu-img rebase -u -b NAME IMAGE, without -F' };
-    }
-    const zeros = found.bytes.zero + found.bytes['zero-allocated'];
-    if (zeros > 0) {
-      const its = `${zeros} bytes of zero clusters hide parts of the backing file`;
-      yield { code: 'zero-over-backing', what: its, lift };
-    }
+  const zeros = found.bytes.zero + found.bytes['zero-allocated'];
+  if (backing && zeros > 0) {
+    const what = `${zeros} bytes of zero clusters hide parts of the backing file`;
+    yield { code: 'zero-over-backing', what, lift: COPY_BACKING };
   }
   if (found.runs.invalid > 0) {
     const what = `${found.runs.invalid} table entries break a rule of the format; check lists them`;
