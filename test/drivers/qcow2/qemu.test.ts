@@ -170,7 +170,7 @@ describeWithQemu('qcow2 images made by QEMU', () => {
     qemuImg('snapshot', '-d', 'second', snapshots);
     expect(codes(snapshots)).toEqual(['vm-state']);
     const over = make({ name: '', options: {}, backing: true });
-    expect(codes(over)).toEqual(['compressed', 'backing-file', 'backing-format', 'zero-over-backing']);
+    expect(codes(over)).toEqual(['backing-file', 'backing-format', 'compressed', 'zero-over-backing']);
     const bitmaps = make({ name: '', options: { cluster_size: 2_097_152 }, after: withBitmaps });
     expect(codes(bitmaps)).toEqual(['bitmaps']);
     const dirty = join(folder, 'dirty.qcow2');

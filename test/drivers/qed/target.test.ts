@@ -231,7 +231,7 @@ describe('refusals and settings', () => {
   for (const [name, more, request, codes] of cases) {
     test(name, () => {
       const options = sourceOptions({ imageSize: MIB, ...more });
-      const reasons = qedConversion.refusals(options, request, 20 * C);
+      const reasons = qedConversion.refusals(options, request);
       const unique = name === 'a long backing name' ? ['backing-name'] : codes;
       expect(reasons.map((r) => r.code)).toEqual(unique);
       expect(reasons.every((r) => r.what !== '' && r.lift !== '')).toBe(true);
@@ -244,7 +244,7 @@ describe('refusals and settings', () => {
   test('words that are no options, and values that are none', () => {
     const options = sourceOptions({ imageSize: MIB });
     const bad = (request: Record<string, string>, code: string): void => {
-      expect(() => qedConversion.refusals(options, request, 0)).toThrow(expect.objectContaining({ code }));
+      expect(() => qedConversion.refusals(options, request)).toThrow(expect.objectContaining({ code }));
     };
     bad({ refcount_bits: '16' }, 'unknown-option');
     bad({ cluster_size: '5000' }, 'bad-option-value');
