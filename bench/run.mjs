@@ -9,7 +9,7 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from './generate.mjs';
 import { table } from './table.mjs';
@@ -238,6 +238,7 @@ try {
 
 const machine = {
   date: new Date().toISOString().slice(0, 10),
+  load: loadavg()[1].toFixed(1),
   cpu: `${cpus().length} x ${cpus()[0]?.model.trim()}`,
   node: process.version,
   qemu: execFileSync('qemu-img', ['--version'], { encoding: 'utf8' }).split('\n')[0],

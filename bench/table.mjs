@@ -8,7 +8,7 @@ export function table(machine, results) {
   const lines = [
     '# Benchmark results',
     '',
-    `${machine.date}, ${machine.cpu}, Node ${machine.node}, ${machine.qemu}. Made by \`npm run bench -- --write\`.`,
+    `${machine.date}, ${machine.cpu} (load ${machine.load}), Node ${machine.node}, ${machine.qemu}. Made by \`npm run bench -- --write\`.`,
     'CPU is user + system, medians of alternating runs. "vs qemu": how many times less CPU than qemu-img (above 1 is',
     'faster). "/ floor": how many times the CPU of a C program without any checks (bench/floor.c).',
     '',
