@@ -27,12 +27,16 @@ export class ByteLines {
   lines(depth: number, kinds: Uint8Array, numbers: Float64Array, first: number, end: number): void {
     const view = this.#view;
     const digits = this.#digits;
+    let at = this.#at;
     for (let i = first; i < end; i++) {
-      if (this.#at > BUFFER_BYTES - LINE_BYTES) this.drain();
+      if (at > BUFFER_BYTES - LINE_BYTES) {
+        this.#at = at;
+        this.drain();
+        at = 0;
+      }
       const kind = kinds[i] as number;
       const which = depth * LINES.length + kind;
       const flags = this.#flags[which] ?? this.#addFlags(which, depth, kind);
-      let at = this.#at;
       view.setFloat64(at, OPENING[0] as number, true);
       view.setFloat64(at + 8, OPENING[1] as number, true);
       at = putNumber(view, digits, at + OPENING_TEXT.length, numbers, i * 3);
@@ -45,8 +49,8 @@ export class ByteLines {
         at = putNumber(view, digits, at, numbers, i * 3 + 2);
         view.setUint8(at++, CLOSING_BRACE);
       }
-      this.#at = at;
     }
+    this.#at = at;
   }
 
   drain(): void {

@@ -16,7 +16,7 @@ import type { Sink } from './sink.ts';
 import type { MapView } from './view.ts';
 
 /** Lines written as strings before the byte writer, whose tables and code take a while to warm up, pays. */
-const SHORT_LISTING = 20_000;
+const SHORT_LISTING = 1000;
 /** Characters gathered before they are written. */
 const TEXT_CHARACTERS = 128 * 1024;
 
