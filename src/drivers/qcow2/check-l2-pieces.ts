@@ -34,15 +34,7 @@ export function* l2Pieces(claims: Claims, l1: L1Tables, activeOnly = false): Gen
       for (let i = 0; i < count; i++) {
         const cluster = tableCluster(claims, words[2 * i + 1] as number, words[2 * i] as number);
         if (cluster < 0 || walked.testAndSet(cluster)) continue;
-        yield {
-          ...within(claims, cluster * claims.g.clusterSize),
-          active: l1.active.get(cluster),
-          inactive: l1.inactive.get(cluster),
-          begins: l1.active.get(cluster),
-          table: cluster * claims.g.clusterSize,
-          l1Word: offset + 8 * i,
-          isActive,
-        };
+        yield alignedPiece(claims, l1, cluster, offset + 8 * i, isActive);
       }
     }
   }
@@ -62,8 +54,13 @@ function tableCluster(claims: Claims, hi: number, lo: number): number {
   return offset % g.clusterSize === 0 && offset < device.size ? offset / g.clusterSize : -1;
 }
 
-function within(claims: Claims, offset: number): { offset: number; length: number } {
-  return { offset, length: Math.min(claims.g.clusterSize, claims.device.size - offset) };
+function alignedPiece(claims: Claims, l1: L1Tables, cluster: number, l1Word: number, isActive: boolean): L2Piece {
+  const { clusterSize } = claims.g;
+  const offset = cluster * clusterSize;
+  const length = Math.min(clusterSize, claims.device.size - offset);
+  const active = l1.active.get(cluster);
+  const inactive = l1.inactive.get(cluster);
+  return { offset, length, active, inactive, begins: active, table: offset, l1Word, isActive };
 }
 
 function* oddPieces(claims: Claims, l1: L1Tables): Generator<L2Piece> {

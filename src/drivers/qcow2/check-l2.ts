@@ -116,16 +116,12 @@ function plainEntries(words: Int32Array, from: number, end: number, claims: Clai
   for (; o < end; o += stride) {
     const lo = words[o] as number;
     const hi = words[o + 1] as number;
-    if (((hi & oddHi) | (lo & oddLo)) !== 0) {
-      if ((hi | (lo & holdsSomething)) !== 0 || (extended && words[o + 2] !== 0)) break;
+    if ((hi | (lo & holdsSomething)) === 0) {
+      if (extended && words[o + 2] !== 0) break;
       continue;
     }
     const cluster = (hi << up) | (lo >>> down);
-    if (cluster === 0) {
-      if (hi !== 0 || (extended && words[o + 2] !== 0)) break;
-      continue;
-    }
-    if (cluster >= limit) break;
+    if (((hi & oddHi) | (lo & oddLo)) !== 0 || cluster === 0 || cluster >= limit) break;
     if (extended && ((words[o + 2] as number) & (words[o + 3] as number)) !== 0) break;
     if (cluster !== next) {
       pairs[used] = next;

@@ -278,6 +278,7 @@ function countBehindEnd(claims: Claims, table: RefcountTable, blocks: number): v
   const { g, device } = claims;
   const seen = new ClusterBitmap();
   const piece = Buffer.alloc(BLOCK_PIECE);
+  const zeros = Buffer.alloc(BLOCK_PIECE);
   const width = refcountBits(g);
   for (let i = Math.max(0, blocks - 1); i < table.entries; i++) {
     const offset = table.block(i);
@@ -290,8 +291,8 @@ function countBehindEnd(claims: Claims, table: RefcountTable, blocks: number): v
       device.read(offset + at, bytes);
       // The first byte may hold counters of clusters that the file does have.
       if (at === start) bytes[0] = (bytes[0] as number) & (-1 << ((from * width) % 8));
+      if (bytes.equals(zeros.subarray(0, bytes.length))) continue;
       const index = bytes.findIndex((byte) => byte !== 0);
-      if (index < 0) continue;
       claims.log.add(behindEnd(claims, table, i * g.refcountsPerBlock + Math.floor(((at + index) * 8) / width)));
       break;
     }
