@@ -27,6 +27,20 @@ async function build() {
   // Built beside and put in place at the end, so that a program that starts meanwhile finds the old one whole.
   const fresh = `${dist}.${process.pid}`;
   rmSync(fresh, { recursive: true, force: true });
+  try {
+    await buildIn(fresh, version);
+  } catch (error) {
+    rmSync(fresh, { recursive: true, force: true });
+    throw error;
+  }
+  if (existsSync(dist)) renameSync(dist, `${fresh}.old`);
+  renameSync(fresh, dist);
+  rmSync(`${fresh}.old`, { recursive: true, force: true });
+  keepCompiled(dist);
+  writeFileSync(stamp, '');
+}
+
+async function buildIn(fresh, version) {
   const define = { PLATTER_VERSION: JSON.stringify(version) };
   await bundle('src/main.ts', define, {
     dir: fresh,
@@ -47,11 +61,6 @@ async function build() {
   chmodSync(join(fresh, 'platter.cjs'), 0o755);
   writeFileSync(join(fresh, 'package.json'), '{ "type": "module" }\n');
   types(join(fresh, 'types'));
-  if (existsSync(dist)) renameSync(dist, `${fresh}.old`);
-  renameSync(fresh, dist);
-  rmSync(`${fresh}.old`, { recursive: true, force: true });
-  keepCompiled(dist);
-  writeFileSync(stamp, '');
 }
 
 /**
@@ -143,7 +152,7 @@ function types(outDir) {
     '--noCheck',
   ];
   const { status } = spawnSync(tsc, [...options, ...base, ...flags, 'src/lib.ts'], { cwd: root, stdio: 'inherit' });
-  if (status !== 0) process.exit(1);
+  if (status !== 0) throw new Error('the types of the library could not be written');
 }
 
 function isFresh() {
