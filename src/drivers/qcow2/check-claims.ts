@@ -124,7 +124,7 @@ export class Claims {
 
   /** `times` references to each of `count` clusters of the file from `first`. */
   addRun(first: number, count: number, times: number): void {
-    const lost = count === 1 && times === 1 ? this.counts.addOne(first) : this.counts.addRun(first, count, times);
+    const lost = this.counts.addRun(first, count, times);
     if (lost > 0) this.#overflow(first, count, lost);
   }
 

@@ -13,8 +13,6 @@ import { ClusterBitmap, PAGE_BITS, PAGE_WORDS } from '../../bytes/cluster-bitmap
 /** Counts are exact doubles, so wider refcounts are counted in this many bits; nothing reaches 2^52 references. */
 const MOST_PLANES = 52;
 const PAGE_CLUSTERS = 2 ** PAGE_BITS;
-/** Cluster numbers that 32-bit operators can hold. */
-const NEAR_CLUSTERS = 2 ** 31;
 
 /** A page without references. */
 const NO_WORDS = new Int32Array(PAGE_WORDS);
@@ -42,19 +40,19 @@ export class ReferenceCounts {
     return count;
   }
 
-  /** Adds one reference to one cluster; answers how many did not fit (0 or 1). The hot path of scattered images. */
-  addOne(cluster: number): number {
-    const words = cluster < NEAR_CLUSTERS ? this.#ones.pageAt(cluster >>> PAGE_BITS) : undefined;
-    if (words) {
-      const i = (cluster >>> 5) & (PAGE_WORDS - 1);
-      const old = words[i] as number;
-      const bit = 1 << (cluster & 31);
-      if ((old & bit) === 0) {
-        words[i] = old | bit;
-        return 0;
-      }
-    }
-    return this.#addOnce(cluster, 1);
+  /**
+   * Adds one reference to a cluster below 2^31 where that carries nothing; else answers false, and adds nothing.
+   * The hot path of scattered images.
+   */
+  addFirst(cluster: number): boolean {
+    const words = this.#ones.pageAt(cluster >>> PAGE_BITS);
+    if (words === undefined) return false;
+    const i = (cluster >>> 5) & (PAGE_WORDS - 1);
+    const old = words[i] as number;
+    const bit = 1 << (cluster & 31);
+    if ((old & bit) !== 0) return false;
+    words[i] = old | bit;
+    return true;
   }
 
   /**

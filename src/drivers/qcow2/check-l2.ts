@@ -139,13 +139,14 @@ function plainEntries(words: Int32Array, from: number, end: number, claims: Clai
 
 /** Counts every cluster of the runs `times` times; answers how many clusters they are. */
 function addRuns({ pairs, used }: Runs, claims: Claims, times: number): number {
+  const { counts } = claims;
   let clusters = 0;
   for (let i = 0; i < used; i += 2) {
     const first = pairs[i] as number;
     const count = (pairs[i + 1] as number) - first;
-    if (count === 0) continue;
     clusters += count;
-    claims.addRun(first, count, times);
+    if (count === 1 && times === 1 && counts.addFirst(first)) continue;
+    if (count > 0) claims.addRun(first, count, times);
   }
   return clusters;
 }
