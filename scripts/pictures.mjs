@@ -14,7 +14,7 @@ const COLUMNS = 110;
 const SCENES = {
   map: ['platter map start.qcow2', 'platter check start.qcow2'],
   convert: [
-    'platter convert-inplace start.qcow2 qed --rollback start.rollback',
+    'platter convert-inplace start.qcow2 qed --rollback start.rollback --yes',
     'qemu-img compare start.qcow2 original.qcow2',
     'platter rollback start.qcow2 start.rollback',
   ],
