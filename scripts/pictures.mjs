@@ -48,7 +48,7 @@ for (const [name, lines] of Object.entries(SCENES)) {
   cpSync(join(ROOT, 'sample-images'), place, { recursive: true });
   cpSync(join(place, 'start.qcow2'), join(place, 'original.qcow2'));
   const screen = lines.flatMap((line) => [`\x1b[1m$ ${line}\x1b[0m`, ...run(line, place), '']);
-  writeFileSync(join(ROOT, 'docs/pictures', `${name}.svg`), svg(screen.slice(0, -1)));
+  writeFileSync(join(ROOT, 'docs/pictures', `${name}.svg`), svg(lines.join('; '), screen.slice(0, -1)));
 }
 rmSync(folder, { recursive: true, force: true });
 
@@ -64,6 +64,7 @@ function run(line, cwd) {
   });
   return (
     stdout
+      .replaceAll(`${cwd}/`, '')
       .replaceAll('\r\n', '\n')
       .split('\n')
       // A line drawn over and over (progress) shows as it was left.
@@ -75,6 +76,10 @@ function run(line, cwd) {
       )
       .filter((text, i, all) => text !== '' || i < all.length - 1)
   );
+}
+
+function escaped(text) {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
 /** One tspan per run of one style. */
@@ -99,18 +104,18 @@ function spans(line) {
 }
 
 function tspan(text, { colour, bold, dim }) {
-  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
   const attributes = [colour && `fill="${colour}"`, bold && 'font-weight="bold"', dim && 'opacity="0.65"'].filter(
     Boolean,
   );
-  return attributes.length ? `<tspan ${attributes.join(' ')}>${escaped}</tspan>` : escaped;
+  return attributes.length ? `<tspan ${attributes.join(' ')}>${escaped(text)}</tspan>` : escaped(text);
 }
 
-function svg(lines) {
+function svg(title, lines) {
   const width = Math.max(...lines.map((line) => line.replace(/\x1b\[[0-9;]*m/g, '').length), 60);
   const [w, h] = [Math.ceil(width * 7.83) + 24, lines.length * 17 + 24];
   const rows = lines.map((line, i) => `<text x="12" y="${i * 17 + 24}" xml:space="preserve">${spans(line)}</text>`);
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}" role="img">
+<title>${escaped(title)}</title>
 <rect width="${w}" height="${h}" rx="6" fill="#242933"/>
 <g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="13" fill="#d8dee9">
 ${rows.join('\n')}

@@ -16,6 +16,8 @@ import {
 
 /** Everything that is mapped starts on a sector. */
 const SECTOR = 512;
+/** Rows of one call of the loop: a function that is called often is compiled whole, not in the middle of its loop. */
+const SLICE = 1024;
 const MIX_A = 0x9e37_79b1 | 0;
 const MIX_B = 0x85eb_ca77 | 0;
 
@@ -43,8 +45,13 @@ export class MappingDigest {
     this.#zeroIsNothing = zeroIsNothing;
   }
 
-  /** Takes in a batch. The loop works on locals: 16.8 million rows come through here for 1 TiB. */
-  add({ kind, guest, length, host, unit, end: diskEnd, count }: ExtentColumns): void {
+  /** Takes in a batch. */
+  add(batch: ExtentColumns): void {
+    for (let i = 0; i < batch.count; i += SLICE) this.#addRows(batch, i, Math.min(i + SLICE, batch.count));
+  }
+
+  /** The loop works on locals: 16.8 million rows come through here for 1 TiB. */
+  #addRows({ kind, guest, length, host, unit, end: diskEnd }: ExtentColumns, first: number, stop: number): void {
     const scale = unit / SECTOR;
     const last = Math.ceil(diskEnd / SECTOR);
     const zeroIsNothing = this.#zeroIsNothing;
@@ -54,7 +61,7 @@ export class MappingDigest {
     let start = this.#guest;
     let end = this.#end;
     let shift = this.#shift;
-    for (let i = 0; i < count; i++) {
+    for (let i = first; i < stop; i++) {
       let code = kind[i] as number;
       if (code === UNALLOCATED || code === UNALLOCATED_ALLOCATED) continue;
       if (code === ZERO || code === ZERO_ALLOCATED) {

@@ -26,6 +26,11 @@ const TWO_32 = 2 ** 32;
 const PAGE_MASK = 2 ** PAGE_BITS - 1;
 /** Clusters that 32-bit operators can compute with. */
 const NEAR = 2 ** 31;
+/**
+ * Rows of one call of the tight loop. A loop over a whole batch is compiled while it runs, without knowing what comes
+ * after it, and thrown away when it ends; in slices the function is compiled whole, and stays.
+ */
+const SLICE = 1024;
 
 export interface MapperRules {
   /** Guest bytes. */
@@ -58,7 +63,9 @@ export class Mapper {
   /** Throws ImageError: see ConversionTarget.map. */
   map(extents: ExtentColumns, force: boolean): void {
     const { kind, guest, length, host, unit, count } = extents;
-    for (let i = this.#mapRows(extents, 0); i < count; i = this.#mapRows(extents, i + 1)) {
+    for (let i = 0; i < count; i++) {
+      i = this.#mapSlices(extents, i);
+      if (i === count) return;
       const code = kind[i] as number;
       const guestAt = (guest[i] as number) * unit;
       const bytes = (length[i] as number) * unit;
@@ -83,19 +90,30 @@ export class Mapper {
     }
   }
 
+  /** `#mapRows` over all rows from `from`, a slice at a time; answers the first row that needs the thorough way. */
+  #mapSlices(extents: ExtentColumns, from: number): number {
+    let i = from;
+    while (i < extents.count) {
+      const end = Math.min(i + SLICE, extents.count);
+      i = this.#mapRows(extents, i, end);
+      if (i < end) break;
+    }
+    return i;
+  }
+
   /**
    * The common case in a tight loop (8.4 million clusters in 1 TiB): data rows that lie within the current table, in
    * units that are whole clusters, where nothing was mapped before. All bounds are in units, below 2^31 clusters, so
    * that the loop computes in 32-bit integers. Answers the first row that is anything else; the thorough way deals
    * with it, errors included.
    */
-  #mapRows(extents: ExtentColumns, from: number): number {
-    const { kind, guest, length, host, count } = extents;
+  #mapRows(extents: ExtentColumns, from: number, end: number): number {
+    const { kind, guest, length, host } = extents;
     const clusterSize = this.#clusterSize;
     const { imageSize, sourceEnd, headerClusters } = this.#rules;
     const tables = this.#tables;
     const ratio = extents.unit / clusterSize;
-    if (!isPowerOfTwo(ratio) || tables.current < 0) return skipUnallocated(extents, from);
+    if (!isPowerOfTwo(ratio) || tables.current < 0) return skipUnallocated(extents, from, end);
     const base = tables.current * tables.entries;
     const onDisk = Math.floor(imageSize / clusterSize);
     const low = Math.ceil(base / ratio);
@@ -110,7 +128,7 @@ export class Mapper {
     const pages = this.#pages;
     let changed = false;
     let i = from;
-    for (; i < count; i++) {
+    for (; i < end; i++) {
       const code = kind[i] as number;
       if (code !== DATA) {
         if (code === UNALLOCATED) continue;
@@ -284,10 +302,10 @@ export class Mapper {
   }
 }
 
-/** The first row at or after `from` that maps anything. */
-function skipUnallocated(extents: ExtentColumns, from: number): number {
+/** The first row from `from` up to `end` that maps anything. */
+function skipUnallocated(extents: ExtentColumns, from: number, end: number): number {
   let i = from;
-  while (i < extents.count && extents.kind[i] === UNALLOCATED) i++;
+  while (i < end && extents.kind[i] === UNALLOCATED) i++;
   return i;
 }
 
