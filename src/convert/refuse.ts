@@ -3,6 +3,7 @@
  * represent, limits of size and alignment, and whatever a full check of the source finds.
  */
 import type { Progress } from '../bytes/progress.ts';
+import { hex } from '../bytes/size.ts';
 import type { ConversionOptions, Driver, Image, TargetRequest } from '../drivers/driver.ts';
 import type { CheckReport } from '../drivers/finding.ts';
 import { ImageError, type Reason, Refusal, sentence } from '../errors.ts';
@@ -55,11 +56,25 @@ export function* preflight(
   const known = source.getConversionOptions('header');
   const options = isEnough(known, report, target, request) ? known : source.getConversionOptions();
   const reasons = reasonsAgainst(options, target, request);
-  if (report) reasons.push(...reasonsInReport(report));
+  if (report) reasons.push(...reasonsInReport(report), ...sharingRefused(report, reasons, target));
   if (reasons.length > 0) {
     throw new Refusal(`${source.format} cannot become ${target.name} in place`, reasons);
   }
   return options;
+}
+
+/** Clusters that two guest ranges share, where nothing else that refuses (snapshots, compression) explains it. */
+function sharingRefused(report: CheckReport, reasons: readonly Reason[], target: Driver): Reason[] {
+  const { firstShared } = report;
+  if (firstShared === undefined || reasons.length > 0 || conversionOf(target).represents.has('shared-clusters'))
+    return [];
+  return [
+    {
+      code: 'shared-clusters',
+      what: `the cluster at host ${hex(firstShared)} is referred to more than once, which ${target.name} built in place cannot say`,
+      lift: 'qemu-img convert, which gives each guest cluster its own',
+    },
+  ];
 }
 
 /**

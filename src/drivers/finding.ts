@@ -40,6 +40,8 @@ export interface CheckReport {
   readonly allocatedClusters: number;
   readonly fragmentedClusters: number;
   readonly compressedClusters: number;
+  /** Bytes: the first host cluster that is rightly referred to more than once (snapshots, compressed neighbours, sharing). */
+  readonly firstShared?: number;
   /** Bytes of the file that nothing refers to and that are marked free, and that are marked used. */
   readonly freeBytes: number;
   readonly leakedBytes: number;

@@ -60,6 +60,7 @@ export function* checkQcow2(image: Checkable): Generator<Progress, CheckReport> 
   const compared = yield* compareRefcounts(claims, table, ownership);
   findOverlaps(claims, l1, ownership, table);
   if (copiedMayBeWrong(claims, l1, l2, compared.allEqual)) yield* checkCopied(claims, l1, table);
+  const shared = claims.counts.shared().next().value;
   return {
     findings: log.findings,
     findingCount: log.findingCount,
@@ -72,6 +73,7 @@ export function* checkQcow2(image: Checkable): Generator<Progress, CheckReport> 
     allocatedClusters: l2.allocatedClusters,
     fragmentedClusters: l2.fragmentedClusters,
     compressedClusters: l2.compressedClusters,
+    ...(typeof shared === 'number' && { firstShared: shared * g.clusterSize }),
     freeBytes: compared.freeBytes,
     leakedBytes: compared.leakedBytes,
   };
