@@ -20,7 +20,7 @@ export const convertInPlace = imageCommand({
   name: 'convert-inplace',
   group: 'convert',
   place: 'image',
-  summary: 'Convert the image to another format where it stands: guest data is not moved',
+  summary: 'Convert the image in place: guest data is not moved',
   details:
     'The same as open-target, setmap --all, copy-header; as a subcommand it also commits. Refused, with every reason at ' +
     'once, when the target cannot represent what the image holds or the image does not check clean. The file is the ' +

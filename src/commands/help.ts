@@ -46,15 +46,16 @@ export function notFound(catalog: readonly Command[], name: string): ImageError 
   return new ImageError({
     code: 'no-such-command',
     what: `command "${name}" not found`,
-    tryThis: meant === undefined ? undefined : `${meant}, if that is what you meant`,
+    tryThis: meant,
   });
 }
 
 function overview(catalog: readonly Command[]): View {
   const groups = [...new Set(catalog.map((command) => command.group))];
+  const width = Math.max(...catalog.map((command) => command.name.length));
   const lines = groups.flatMap((group) => [
     `${GROUP_TITLES[group]}:`,
-    ...catalog.filter((c) => c.group === group).map((c) => `  ${usage(c)} -- ${c.summary}`),
+    ...catalog.filter((c) => c.group === group).map((c) => `  ${c.name.padEnd(width)}  ${c.summary}`),
     '',
   ]);
   lines.push("Use 'help COMMAND' for extended help. Numbers: 65536, 0x10000, 64k, 1.5M.");
@@ -89,7 +90,7 @@ export function described({ doc, choices }: Param<unknown>): string {
   return words.length > 0 ? `${doc} (${words.join(', ')})` : doc;
 }
 
-const WIDTH = 96;
+const WIDTH = 78;
 
 /** Lines of at most WIDTH characters; line ends in the text stay. */
 export function wrapped(text: string): string {

@@ -10,7 +10,7 @@ export const info = imageCommand({
   aliases: ['i'],
   group: 'inspect',
   place: 'image',
-  summary: 'Show what the image is: format, sizes, features, backing file, snapshots',
+  summary: 'Show format, sizes, features, backing file, snapshots',
   details: 'Reads the header and the tables of snapshots and bitmaps only. No other file is opened.',
   params: {},
   flags: {},

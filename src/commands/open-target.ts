@@ -11,7 +11,7 @@ export const openTarget = imageCommand({
   name: 'open-target',
   group: 'convert',
   place: 'steps',
-  summary: 'Begin a conversion: place the tables of another format around the data',
+  summary: 'Begin a conversion: place tables around the data',
   details: () =>
     'Every precondition is checked first, and every reason against it is named at once. The tables go where this ' +
     'image claims nothing, and behind the end of the file; until `copy-header` the file is still this image. Options of -o:\n' +

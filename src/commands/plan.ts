@@ -8,7 +8,7 @@ export const plan = imageCommand({
   name: 'plan',
   group: 'convert',
   place: 'steps',
-  summary: 'Show what commit would write: order, place, length, and where it waits for the disk',
+  summary: 'Show what commit would write, where, in which order',
   params: {},
   flags: {},
   examples: [{ line: 'open-target qed; setmap --all; copy-header; plan', image: 'start.qcow2' }],

@@ -7,7 +7,7 @@ export const quit = debuggerCommand({
   aliases: ['q', 'exit'],
   group: 'help',
   place: 'prompt',
-  summary: 'Leave; steps that are not committed are lost, and make the exit status 1',
+  summary: 'Leave; steps that are not committed are lost',
   params: {},
   flags: {},
   examples: [{ line: 'quit' }],

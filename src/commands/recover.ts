@@ -8,7 +8,7 @@ export const recover = debuggerCommand({
   name: 'recover',
   group: 'session',
   place: 'files',
-  summary: 'Finish or take back a commit that was interrupted, from the journal beside the image',
+  summary: 'Finish or take back a commit that was interrupted',
   details:
     'An image with a journal beside it is not opened before this. The result is the old image or the new one, ' +
     'complete. Running it again does no harm.',

@@ -9,7 +9,7 @@ export const rollback = debuggerCommand({
   name: 'rollback',
   group: 'session',
   place: 'files',
-  summary: 'Give an image back as it was before a commit that kept a rollback file',
+  summary: 'Undo a commit that kept a rollback file, bit for bit',
   details:
     'The result is the original bit for bit. Refused, with the reason, when the image was written since: the old ' +
     'format would not know those writes. --force goes on all the same. --info only shows what the file says.',

@@ -15,7 +15,7 @@ export const setmap = imageCommand({
   name: 'setmap',
   group: 'convert',
   place: 'steps',
-  summary: 'Map a guest range of the target to a place in the file, or all that the source maps',
+  summary: 'Map a guest range of the target, or all of the source',
   details:
     'GUEST, HOST and LENGTH are bytes: `setmap 0 0x50000 64k` says that guest bytes 0 to 65535 are bytes 0x50000 to ' +
     '0x5ffff of the file; `setmap 0 zero 64k` that they read as zeros. All three must be multiples of what the target aligns to. Refused: a guest range that is ' +

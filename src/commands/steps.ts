@@ -5,7 +5,7 @@ export const steps = imageCommand({
   name: 'steps',
   group: 'session',
   place: 'steps',
-  summary: 'List the steps taken since the image was opened, undone ones too',
+  summary: 'List the steps taken, undone ones too',
   params: {},
   flags: {},
   examples: [{ line: 'open-target qed; undo; steps', image: 'start.qcow2' }],

@@ -68,7 +68,7 @@ describe('complaints', () => {
   });
 
   it('what was perhaps meant', async () => {
-    expect((await transcript(['ifno'])).text).toBe('command "ifno" not found. Try: info, if that is what you meant\n');
+    expect((await transcript(['ifno'])).text).toBe('command "ifno" not found. Try: info\n');
   });
 
   it('a failed command does not stop the next', async () => {
