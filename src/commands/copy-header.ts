@@ -12,7 +12,7 @@ export const copyHeader = imageCommand({
   name: 'copy-header',
   group: 'convert',
   place: 'steps',
-  summary: "Put the target's header in place of the image's: the moment the format changes",
+  summary: "Write the target's header: the moment the format changes",
   details:
     'Refused while anything that the source maps is not mapped by the target; --force leaves it out. The change is ' +
     'staged like every other: `undo` takes it back, `commit` writes it.',
