@@ -1,4 +1,5 @@
 /** `getopts`: bdrv_get_conversion_options for people. */
+import { UNCONSTRAINED } from '../bytes/survey.ts';
 import { imageCommand } from './command.ts';
 import type { Fact, View } from './view.ts';
 
@@ -23,7 +24,7 @@ export const getopts = imageCommand({
       { key: 'format', value: known.format },
       { key: 'image-size', value: known.imageSize, unit: 'size' },
       { key: 'cluster-size', value: known.clusterSize, unit: 'size' },
-      Number.isFinite(alignment)
+      alignment < UNCONSTRAINED
         ? { key: 'alignment', value: alignment, unit: 'size' }
         : { key: 'alignment', value: 'any: there is no data' },
       { key: 'encryption', value: known.encryption },
