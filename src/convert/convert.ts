@@ -57,7 +57,7 @@ export function unclaimed(source: Image): Ranges {
 
 /** The get_mapping / map loop: everything the source maps, onto the target. `digest` takes in what the source maps. */
 export function* mapAll(source: Image, target: ConversionTarget, digest?: MappingDigest): Generator<Progress, void> {
-  for (const batch of source.mappings()) {
+  for (const batch of source.mappings(0, source.size, 'mapped')) {
     target.map(batch);
     digest?.add(batch);
     yield { what: 'mapping', done: coveredBytes(batch), total: source.size };
@@ -119,6 +119,13 @@ export function* convertInPlace(
   return { ...result, target: conversion.report };
 }
 
+/** A target that waits for its header, and the digest of what the source mapped. */
+interface Built {
+  readonly target: ConversionTarget;
+  readonly report: TargetReport;
+  readonly digest: string;
+}
+
 /** A whole conversion as something to commit. */
 class Conversion implements CommitSource {
   readonly oldSize: number;
@@ -128,8 +135,7 @@ class Conversion implements CommitSource {
   readonly #driver: Driver;
   readonly #options: ConversionOptions;
   readonly #request: TargetRequest;
-  readonly #digest: MappingDigest;
-  #built: { readonly target: ConversionTarget; readonly report: TargetReport } | undefined;
+  #built: Built | undefined;
 
   constructor(oldSize: number, source: Image, driver: Driver, options: ConversionOptions, request: TargetRequest) {
     this.oldSize = oldSize;
@@ -140,39 +146,43 @@ class Conversion implements CommitSource {
     this.#driver = driver;
     this.#options = options;
     this.#request = request;
-    this.#digest = new MappingDigest(options.backing === undefined);
   }
 
   *fresh(out: Device): Generator<Progress, void> {
     const target = conversionOf(this.#driver).open(out, this.#options, this.#request, this.#room);
-    yield* mapAll(this.#source, target, this.#digest);
-    this.#built = { target, report: yield* target.finish() };
+    const digest = this.#newDigest(target);
+    yield* mapAll(this.#source, target, digest);
+    this.#built = { target, report: yield* target.finish(), digest: digest.text() };
   }
 
   /** Reads the target back through its own driver; only where the digests differ are the two compared row by row. */
   *verify(): Generator<Progress, void> {
-    const found = new MappingDigest(this.#options.backing === undefined);
+    const { target, digest } = this.#finished;
+    const found = this.#newDigest(target);
     const { size } = this.#source;
-    for (const batch of this.#target.view().mappings()) {
+    for (const batch of target.view().mappings(0, size, 'mapped')) {
       found.add(batch);
       yield { what: 'verifying', done: coveredBytes(batch), total: size };
     }
-    if (found.text() !== this.#digest.text()) yield* checkComplete(this.#source, this.#target);
+    if (found.text() !== digest) yield* checkComplete(this.#source, target);
   }
 
   final(): ReturnType<CommitSource['final']> {
-    const header = { offset: 0, bytes: this.#target.headerSector(), what: 'header' };
+    const header = { offset: 0, bytes: this.#finished.target.headerSector(), what: 'header' };
     return { overwrites: [], header, newSize: this.report.fileSize };
   }
 
   get report(): TargetReport {
-    if (!this.#built) throw new Error('a conversion has no report before it is built');
-    return this.#built.report;
+    return this.#finished.report;
   }
 
-  get #target(): ConversionTarget {
-    if (!this.#built) throw new Error('a conversion has no target before it is built');
-    return this.#built.target;
+  get #finished(): Built {
+    if (!this.#built) throw new Error('a conversion has nothing to show before it is built');
+    return this.#built;
+  }
+
+  #newDigest(target: ConversionTarget): MappingDigest {
+    return new MappingDigest(this.#options.backing === undefined, Math.min(this.#source.unit, target.clusterSize));
   }
 }
 

@@ -14,14 +14,12 @@ import {
   ZERO_ALLOCATED,
 } from '../bytes/extents.ts';
 
-/** Everything that is mapped starts on a sector. */
-const SECTOR = 512;
 /** Rows of one call of the loop: a function that is called often is compiled whole, not in the middle of its loop. */
 const SLICE = 1024;
 const MIX_A = 0x9e37_79b1 | 0;
 const MIX_B = 0x85eb_ca77 | 0;
 
-/** One number mixed into a lane. Offsets above 1 TiB are more than 32 bits of sectors: their upper part is `rest`. */
+/** One number mixed into a lane; what 32 bits do not hold is mixed in by itself. */
 function mixed(lane: number, value: number, factor: number): number {
   const lo = value | 0;
   const x = Math.imul(lane ^ lo, factor);
@@ -31,18 +29,25 @@ function mixed(lane: number, value: number, factor: number): number {
 
 export class MappingDigest {
   readonly #zeroIsNothing: boolean;
+  /** Bytes: what places are counted in. */
+  readonly #unit: number;
   #a = 0x1234_5678;
   #b = 0x0765_4321;
-  /** The run not yet mixed in, in sectors: it may go on in the next row. Its kind is UNALLOCATED when there is none. */
+  /** The run not yet mixed in, in units: it may go on in the next row. Its kind is UNALLOCATED when there is none. */
   #kind = UNALLOCATED;
   #guest = 0;
   #end = 0;
   /** Host minus guest; 0 for zeros. */
   #shift = 0;
 
-  /** Without a backing file a zero cluster reads as an unallocated one does, and a target may turn one into the other. */
-  constructor(zeroIsNothing: boolean) {
+  /**
+   * Without a backing file a zero cluster reads as an unallocated one does, and a target may turn one into the other.
+   * `unit`: bytes, the smallest unit of any batch; digests compare only with the same. In such units places are int32
+   * up to 128 TiB of 64 KiB clusters, and the loop is fast.
+   */
+  constructor(zeroIsNothing: boolean, unit: number) {
     this.#zeroIsNothing = zeroIsNothing;
+    this.#unit = unit;
   }
 
   /** Takes in a batch. */
@@ -52,8 +57,8 @@ export class MappingDigest {
 
   /** The loop works on locals: 16.8 million rows come through here for 1 TiB. */
   #addRows({ kind, guest, length, host, unit, end: diskEnd }: ExtentColumns, first: number, stop: number): void {
-    const scale = unit / SECTOR;
-    const last = Math.ceil(diskEnd / SECTOR);
+    const scale = unit / this.#unit;
+    const last = Math.ceil(diskEnd / this.#unit);
     const zeroIsNothing = this.#zeroIsNothing;
     let a = this.#a;
     let b = this.#b;

@@ -129,6 +129,9 @@ export interface SnapshotInfo {
   readonly diskSize?: number;
 }
 
+/** `mapped` leaves out unallocated runs: half the rows of a scattered image, for who only wants what is there. */
+export type MappingRows = 'all' | 'mapped';
+
 export interface Image {
   readonly format: string;
   readonly device: Device;
@@ -148,7 +151,7 @@ export interface Image {
   /** bdrv_get_mapping: the run at `guest` (bytes). Throws ImageError `past-end` at or behind the disk's end. */
   getMapping(guest: number): Extent;
   /** The same in batches: what map, check and convert walk. The batch is reused: consume it before the next one. */
-  mappings(from?: number, to?: number): Iterable<ExtentColumns>;
+  mappings(from?: number, to?: number, rows?: MappingRows): Iterable<ExtentColumns>;
   /** In host order, tiling [0, device.size). */
   regions(): Iterable<Region>;
   /** Runs of at least `minimum` bytes below the end of file that the image marks free, the first few thousand. */

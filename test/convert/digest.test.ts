@@ -36,7 +36,7 @@ function joined(cells: readonly Cell[]): Extent[] {
 }
 
 function digest(rows: readonly Extent[], unit: number, zeroIsNothing: boolean, cut: number): string {
-  const found = new MappingDigest(zeroIsNothing);
+  const found = new MappingDigest(zeroIsNothing, 512);
   for (let i = 0; i < rows.length; i += cut) found.add(extentColumns(rows.slice(i, i + cut), unit, END));
   return found.text();
 }

@@ -5,7 +5,7 @@
 import { expect } from 'vitest';
 import type { Extent, ExtentColumns } from '../../src/bytes/extents.ts';
 import type { Device } from '../../src/device/device.ts';
-import type { Driver, Image, OpenContext } from '../../src/drivers/driver.ts';
+import type { Driver, Image, MappingRows, OpenContext } from '../../src/drivers/driver.ts';
 import { Random } from '../support/random.ts';
 
 /** A device that fails the test when it is written, and counts what is read. */
@@ -58,9 +58,9 @@ export function expectContract(driver: Driver, device: Device, context?: Partial
 }
 
 /** Copies the batches' rows, as objects in bytes. */
-export function rowsOf(image: Image, from?: number, to?: number): Extent[] {
+export function rowsOf(image: Image, from?: number, to?: number, kept?: MappingRows): Extent[] {
   const rows: Extent[] = [];
-  for (const columns of image.mappings(from, to)) {
+  for (const columns of image.mappings(from, to, kept)) {
     expectColumns(image, columns);
     for (const row of columns) rows.push(row);
   }
@@ -91,6 +91,9 @@ function expectTiling(image: Image, from: number, to: number): Extent[] {
     before = row;
   }
   expect(at).toBe(Math.max(from, to));
+  // Without the gaps: the same rows, less the unallocated ones.
+  const mapped = rows.filter((row) => row.kind !== 'unallocated');
+  expectSame(rowsOf(image, from, to, 'mapped'), mapped);
   return rows;
 }
 

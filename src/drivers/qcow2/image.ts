@@ -9,7 +9,15 @@ import { hex } from '../../bytes/size.ts';
 import type { Row } from '../../bytes/struct.ts';
 import { type Device, readBytes } from '../../device/device.ts';
 import { ImageError } from '../../errors.ts';
-import type { BackingReference, ConversionOptions, Image, ImageInfo, OpenContext, Region } from '../driver.ts';
+import type {
+  BackingReference,
+  ConversionOptions,
+  Image,
+  ImageInfo,
+  MappingRows,
+  OpenContext,
+  Region,
+} from '../driver.ts';
 import type { CheckReport } from '../finding.ts';
 import { type Bitmap, type Bitmaps, readBitmaps } from './bitmaps.ts';
 import { readCompressedCluster } from './compressed.ts';
@@ -87,8 +95,8 @@ export class Qcow2Image implements Image {
   }
 
   /** Begins with the unit that holds `from` (bytes). */
-  mappings(from = 0, to = this.size): Iterable<ExtentColumns> {
-    return this.#walk(from, Math.min(to, this.size)).runs();
+  mappings(from = 0, to = this.size, rows: MappingRows = 'all'): Iterable<ExtentColumns> {
+    return this.#walk(from, Math.min(to, this.size), undefined, rows).runs();
   }
 
   /**
@@ -157,9 +165,9 @@ export class Qcow2Image implements Image {
     return headerRows(this);
   }
 
-  #walk(from: number, to: number, firstRead?: number): TableWalk {
+  #walk(from: number, to: number, firstRead?: number, rows?: MappingRows): TableWalk {
     const { l1Offset, l1Entries } = this.geometry;
-    return new TableWalk(this.device, this.geometry, { l1Offset, l1Entries, from, to }, firstRead);
+    return new TableWalk(this.device, this.geometry, { l1Offset, l1Entries, from, to }, firstRead, rows);
   }
 
   /** How far the state at `guest` goes on. */

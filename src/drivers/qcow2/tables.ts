@@ -22,6 +22,7 @@ import {
   ZERO,
   ZERO_ALLOCATED,
 } from '../../bytes/extents.ts';
+import type { MappingRows } from '../driver.ts';
 import { compressedRange, type Geometry, SUBCLUSTERS } from './geometry.ts';
 import { L2Entry } from './layout.ts';
 
@@ -42,6 +43,8 @@ export class RunDecoder {
   readonly #dataKind: number;
   /** Whether every cluster number, guest and host, is an int32, and host clusters are in this file. */
   readonly #fast: boolean;
+  /** What stands for nothing: the kind UNALLOCATED, or no run at all where gaps are left out. */
+  readonly #nothing: number;
   #kind = NONE;
   /** Units. */
   #start = 0;
@@ -50,7 +53,8 @@ export class RunDecoder {
   #classified = 0;
 
   /** `fileSize`: bytes of the image file. `out` must have room for what is decoded between two emptyings. */
-  constructor(g: Geometry, fileSize: number, out: ExtentColumns) {
+  constructor(g: Geometry, fileSize: number, out: ExtentColumns, rows: MappingRows = 'all') {
+    this.#nothing = rows === 'all' ? UNALLOCATED : NONE;
     this.out = out;
     this.#g = g;
     this.#fileSize = fileSize;
@@ -77,7 +81,8 @@ export class RunDecoder {
   }
 
   /** What stands at `unit` is of this kind: goes on with the open run, or closes it and opens another. */
-  #next(kind: number, unit: number, host: number): void {
+  #next(found: number, unit: number, host: number): void {
+    const kind = found === UNALLOCATED ? this.#nothing : found;
     if (kind === this.#kind && this.#goesOn(kind, host, this.#host + unit - this.#start)) return;
     this.close(unit);
     this.#kind = kind;
@@ -110,6 +115,7 @@ export class RunDecoder {
     const clusterBits = this.#g.clusterBits | 0;
     const clusterSize = this.#g.clusterSize | 0;
     const dataKind = this.#dataKind | 0;
+    const nothing = this.#nothing | 0;
     // Near the end of the file every entry is looked at, so that a run never goes on behind it.
     const hostLimit = (this.#hostLimit - count) | 0;
     const shift = 32 - clusterBits;
@@ -132,13 +138,13 @@ export class RunDecoder {
         if (nextLo >= 0 && nextLo < step) nextHi = (nextHi + 1) | 0;
         continue;
       }
-      let newKind = UNALLOCATED;
+      let newKind = nothing;
       let newHost = 0;
       nextHi = hi;
       nextLo = lo;
       step = 0;
       if ((lo | hi) === 0) {
-        if (kind === UNALLOCATED) continue;
+        if (kind === nothing) continue;
       } else {
         newHost = ((hi & OFFSET_HI) << shift) | (lo >>> clusterBits);
         if (((hi & oddHi) | (lo & oddLo)) === 0 && newHost > 0 && newHost < hostLimit) {
@@ -149,6 +155,7 @@ export class RunDecoder {
           if (kind === dataKind && newHost === ((host + unit - start) | 0)) continue;
         } else {
           newKind = this.#classify(hi, lo, unit) | 0;
+          if (newKind === UNALLOCATED) newKind = nothing;
           newHost = this.#classified | 0;
           step = newHost === 0 && newKind !== INVALID ? 0 : -1;
           if (newKind === kind && this.#goesOn(newKind, newHost, (host + unit - start) | 0)) continue;

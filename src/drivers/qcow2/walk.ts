@@ -8,6 +8,7 @@
  */
 import { ExtentColumns, hasHost, INVALID, UNALLOCATED } from '../../bytes/extents.ts';
 import { type Device, readBytes } from '../../device/device.ts';
+import type { MappingRows } from '../driver.ts';
 import { type Geometry, SUBCLUSTERS } from './geometry.ts';
 import { L1Entry } from './layout.ts';
 import { RunDecoder } from './tables.ts';
@@ -105,7 +106,7 @@ export class TableWalk {
   reached = 0;
 
   /** `firstRead`: bytes of L2 entries of the first read; each read after it is four times as long, up to 1 MiB. */
-  constructor(device: Device, g: Geometry, range: WalkRange, firstRead = READ) {
+  constructor(device: Device, g: Geometry, range: WalkRange, firstRead = READ, rows: MappingRows = 'all') {
     this.#device = device;
     this.#g = g;
     this.#range = range;
@@ -119,7 +120,7 @@ export class TableWalk {
     const hostEnd = g.dataFile ? range.to : device.size + g.clusterSize;
     const unit = g.clusterSize / this.#perEntry;
     this.#out = new ExtentColumns(unit, range.to, hostEnd, 2 * this.#blockEntries * this.#perEntry + 2);
-    this.#decoder = new RunDecoder(g, device.size, this.#out);
+    this.#decoder = new RunDecoder(g, device.size, this.#out, rows);
   }
 
   /** The runs of the range. The batch is reused: consume it before asking for the next. */

@@ -10,7 +10,7 @@ import { hex64 } from '../../bytes/size.ts';
 import { inspect, type Row } from '../../bytes/struct.ts';
 import { type Device, readBytes } from '../../device/device.ts';
 import { ImageError } from '../../errors.ts';
-import type { BackingReference, ConversionOptions, Image, ImageInfo, Region } from '../driver.ts';
+import type { BackingReference, ConversionOptions, Image, ImageInfo, MappingRows, Region } from '../driver.ts';
 import type { CheckReport } from '../finding.ts';
 import { clusterFault, type Geometry, tableFault } from './geometry.ts';
 import { backingName, geometry, readHeader } from './header.ts';
@@ -91,11 +91,11 @@ export class QedImage implements Image {
   }
 
   /** Begins with the cluster that holds `from` (bytes). */
-  mappings(from = 0, to = this.size): Iterable<ExtentColumns> {
+  mappings(from = 0, to = this.size, rows: MappingRows = 'all'): Iterable<ExtentColumns> {
     const { clusterSize, size } = this.geometry;
     const end = Math.min(to, size);
     const range = { from: Math.floor(from / clusterSize), to: Math.ceil(end / clusterSize), end };
-    return runs(this.device, this.geometry, range, MANY_RUNS);
+    return runs(this.device, this.geometry, range, MANY_RUNS, rows);
   }
 
   regions(): Iterable<Region> {

@@ -12,6 +12,7 @@
 import { decodeEntry, hasReservedBits } from '../../bytes/bits.ts';
 import { DATA, ExtentColumns, INVALID, UNALLOCATED, ZERO } from '../../bytes/extents.ts';
 import type { Device } from '../../device/device.ts';
+import type { MappingRows } from '../driver.ts';
 import { clusterFault, type Geometry, guestClusters, tableFault } from './geometry.ts';
 import { L2Entry } from './layout.ts';
 
@@ -64,6 +65,10 @@ export function decodeOne(g: Geometry, hi: number, lo: number): { kind: number; 
   return clusterFault(g, offset) === undefined ? { kind: DATA, host: offset } : { kind: INVALID, host: 0 };
 }
 
+/** In place of a kind: before the first entry, and inside a gap that is no row. */
+const NOTHING_YET = -2;
+const NO_ROW = -1;
+
 /** Gathers entries and gaps, in guest order, into maximal runs. */
 export class RunDecoder {
   readonly columns: ExtentColumns;
@@ -73,9 +78,13 @@ export class RunDecoder {
   /** The entry that would continue the open run; the value 2, which is invalid, where that run is invalid. */
   #nextLo = 0;
   #nextHi = 0;
+  /** Whether unallocated runs are rows; where they are not, `#inGap` says that no run is open. */
+  readonly #gaps: boolean;
+  #inGap = false;
 
   /** `end` (guest bytes) clips the last row; a batch holds at least `batch` rows, a piece at most `piece` entries. */
-  constructor(g: Geometry, end: number, batch: number, piece: number) {
+  constructor(g: Geometry, end: number, batch: number, piece: number, kept: MappingRows = 'all') {
+    this.#gaps = kept === 'all';
     this.#g = g;
     this.#batch = batch;
     const rows = Math.min(batch + piece, guestClusters(g)) + 2;
@@ -89,7 +98,7 @@ export class RunDecoder {
 
   /** The closed rows. The open run stays for the next batch, which begins with `keep`. */
   take(): ExtentColumns {
-    this.columns.count--;
+    if (!this.#inGap) this.columns.count--;
     return this.columns;
   }
 
@@ -98,6 +107,7 @@ export class RunDecoder {
     const { columns } = this;
     const i = columns.count;
     columns.count = 0;
+    if (this.#inGap) return;
     columns.push(
       columns.kind[i] as number,
       columns.guest[i] as number,
@@ -110,7 +120,11 @@ export class RunDecoder {
   gap(kind: number, guest: number, length: number): void {
     const { columns } = this;
     const open = columns.count - 1;
-    if (open >= 0 && columns.kind[open] === kind) columns.length[open] = (columns.length[open] as number) + length;
+    const inGap = this.#inGap;
+    this.#inGap = kind === UNALLOCATED && !this.#gaps;
+    if (this.#inGap) this.#nextLo = 0;
+    else if (open >= 0 && !inGap && columns.kind[open] === kind)
+      columns.length[open] = (columns.length[open] as number) + length;
     else columns.push(kind, guest, length, 0);
     this.#nextLo = kind === INVALID ? 2 : 0;
     this.#nextHi = 0;
@@ -126,16 +140,18 @@ export class RunDecoder {
     const endLo = (fileEnd % 2 ** 32) | 0;
     const endHi = Math.floor(fileEnd / 2 ** 32) | 0;
     let open = columns.count - 1;
-    let kind = open >= 0 ? (kinds[open] as number) : -1;
-    let length = open >= 0 ? (lengths[open] as number) : 0;
+    const gaps = this.#gaps;
+    const begun = open >= 0 || this.#inGap;
+    let kind = this.#inGap ? NO_ROW : open >= 0 ? (kinds[open] as number) : NOTHING_YET;
+    let length = kind >= 0 ? (lengths[open] as number) : 0;
     let step = kind === DATA ? clusterSize : 0;
-    let nextLo = open >= 0 ? this.#nextLo : 2;
+    let nextLo = begun ? this.#nextLo : 2;
     let nextHi = this.#nextHi;
     const last = (first + count) * 2;
     for (let o = first * 2; o < last; o += 2) {
       const lo = words[o] as number;
       const hi = words[o + 1] as number;
-      if (lo === nextLo && hi === nextHi && kind >= 0 && (lo !== endLo || hi !== endHi)) {
+      if (lo === nextLo && hi === nextHi && kind > NOTHING_YET && (lo !== endLo || hi !== endHi)) {
         length++;
         if (step !== 0) {
           nextLo = (nextLo + step) | 0;
@@ -168,7 +184,11 @@ export class RunDecoder {
         length++;
         continue;
       }
-      if (open >= 0) lengths[open] = length;
+      if (kind >= 0) lengths[open] = length;
+      if (begins === UNALLOCATED && !gaps) {
+        kind = NO_ROW;
+        continue;
+      }
       open++;
       kinds[open] = begins;
       guests[open] = guest + ((o >> 1) - first);
@@ -176,8 +196,9 @@ export class RunDecoder {
       kind = begins;
       length = 1;
     }
-    if (open >= 0) lengths[open] = length;
+    if (kind >= 0) lengths[open] = length;
     columns.count = open + 1;
+    this.#inGap = kind === NO_ROW;
     this.#nextLo = nextLo;
     this.#nextHi = nextHi;
   }
@@ -189,11 +210,12 @@ export function* runs(
   g: Geometry,
   range: { readonly from: number; readonly to: number; readonly end: number },
   size: { readonly batch: number; readonly piece: number },
+  kept: MappingRows = 'all',
 ): Generator<ExtentColumns> {
   if (range.from >= range.to) return;
   const n = g.tableEntries;
   const piece = Math.min(size.piece, n, range.to - range.from);
-  const decoder = new RunDecoder(g, range.end, Math.min(size.batch, range.to - range.from), piece);
+  const decoder = new RunDecoder(g, range.end, Math.min(size.batch, range.to - range.from), piece, kept);
   const l1Reader = new TableReader(device, piece);
   const l2Reader = new TableReader(device, piece);
   for (const l1 of l1Reader.pieces(g.l1Offset, Math.floor(range.from / n), Math.ceil(range.to / n))) {

@@ -113,15 +113,19 @@ export class Mapper {
     const { imageSize, sourceEnd, headerClusters } = this.#rules;
     const tables = this.#tables;
     const ratio = extents.unit / clusterSize;
-    if (!isPowerOfTwo(ratio) || tables.current < 0) return skipUnallocated(extents, from, end);
-    const base = tables.current * tables.entries;
+    // Columns of doubles are for offsets beyond 32 bits, and so are tables behind 2^31 clusters.
+    const far = guest.BYTES_PER_ELEMENT > 4 || (tables.current + 1) * tables.entries > NEAR;
+    if (!isPowerOfTwo(ratio) || tables.current < 0 || far) return skipUnallocated(extents, from, end);
+    // `| 0` tells the compiler int32 where a number's history is not known to it: the loop is twice as fast for it.
+    const base = (tables.current * tables.entries) | 0;
     const onDisk = Math.floor(imageSize / clusterSize);
-    const low = Math.ceil(base / ratio);
-    const high = Math.floor(Math.min(base + tables.entries, onDisk, NEAR) / ratio);
-    const lowest = Math.ceil(headerClusters / ratio);
-    const highest = Math.floor(Math.min(sourceEnd / clusterSize, NEAR) / ratio);
-    const shift = bitsOf(ratio);
-    const clusterBits = bitsOf(clusterSize);
+    const low = Math.ceil(base / ratio) | 0;
+    const high = Math.floor(Math.min(base + tables.entries, onDisk, NEAR - 1) / ratio) | 0;
+    const lowest = Math.ceil(headerClusters / ratio) | 0;
+    const highest = Math.floor(Math.min(sourceEnd / clusterSize, NEAR - 1) / ratio) | 0;
+    const shift = bitsOf(ratio) | 0;
+    const clusterBits = bitsOf(clusterSize) | 0;
+    const hiShift = (32 - clusterBits) | 0;
     const { words } = tables;
     const { flagsHi } = tables.shape;
     const { claimed } = this.#space;
@@ -134,11 +138,12 @@ export class Mapper {
         if (code === UNALLOCATED) continue;
         break;
       }
-      const at = guest[i] as number;
-      const units = length[i] as number;
-      const hostAt = host[i] as number;
-      if (at < low || at >= high || units > high - at || hostAt < lowest || hostAt >= highest) break;
-      if (units > highest - hostAt) break;
+      // Values of 2^31 and more turn negative here, and out of bounds.
+      const at = (guest[i] as number) | 0;
+      const units = (length[i] as number) | 0;
+      const hostAt = (host[i] as number) | 0;
+      if (at < low || at >= high || units <= 0 || units > ((high - at) | 0)) break;
+      if (hostAt < lowest || hostAt >= highest || units > ((highest - hostAt) | 0)) break;
       const word = ((at << shift) - base) << 1;
       const clusters = units << shift;
       const first = hostAt << shift;
@@ -151,7 +156,7 @@ export class Mapper {
         if ((old & bit) !== 0) break;
         page[slot] = old | bit;
         words[word] = first << clusterBits;
-        words[word + 1] = (first >>> (32 - clusterBits)) | flagsHi;
+        words[word + 1] = (first >>> hiShift) | flagsHi;
       } else {
         if (!areZero(words, word, clusters)) break;
         const taken = claimed.setRun(first, clusters);

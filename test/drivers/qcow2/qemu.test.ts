@@ -12,6 +12,7 @@ import {
   check,
   convert,
   create,
+  createLuks,
   describeWithQemu,
   info,
   io,
@@ -179,8 +180,7 @@ describeWithQemu('qcow2 images made by QEMU', () => {
     expect(codes(dirty)).toEqual(['dirty']);
     expect(codes(make({ name: '', options: { data_file: 'DATA' } }))).toEqual(['data-file']);
     const secret = join(folder, 'luks.qcow2');
-    const luks = ['create', '-q', '-f', 'qcow2', '--object', 'secret,id=s,data=x'];
-    qemuImg(...luks, '-o', 'encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10', secret, '4M');
+    createLuks(secret, '4M');
     expect(codes(secret)).toEqual(['encryption']);
     opened(secret, (image) => {
       const roles = new Set([...image.regions()].map(({ role }) => role));
