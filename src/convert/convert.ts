@@ -49,8 +49,12 @@ function spareRoom(source: Image): Ranges {
 
 /** What the source does not read, in bytes below the file's end: what a commit may overwrite without a journal. */
 export function unclaimed(source: Image): Ranges {
-  const ranges = spareRoom(source);
-  const { headerSlack } = source.getConversionOptions('header');
+  return withSlack(spareRoom(source), source.getConversionOptions('header'));
+}
+
+/** The room, and what of the source's header area it does not read. */
+function withSlack(room: Ranges, { headerSlack }: ConversionOptions): Ranges {
+  const ranges = room.clone();
   if (headerSlack) ranges.add(headerSlack.offset, headerSlack.length);
   return ranges;
 }
@@ -140,8 +144,7 @@ class Conversion implements CommitSource {
   constructor(oldSize: number, source: Image, driver: Driver, options: ConversionOptions, request: TargetRequest) {
     this.oldSize = oldSize;
     this.#room = spareRoom(source);
-    this.free = this.#room.clone();
-    if (options.headerSlack) this.free.add(options.headerSlack.offset, options.headerSlack.length);
+    this.free = withSlack(this.#room, options);
     this.#source = source;
     this.#driver = driver;
     this.#options = options;

@@ -2,8 +2,6 @@
  * qcow2's checked geometry: only `geometry()` (header.ts) makes one from a header as read, and only functions here do
  * arithmetic on it. Everything is in bytes unless the name says entries or clusters.
  */
-import { bitsOf } from '../../bytes/size.ts';
-
 export interface Geometry {
   readonly version: 2 | 3;
   readonly clusterBits: number;
@@ -78,13 +76,4 @@ export function compressedRange(g: Geometry, hi: number, lo: number): { offset: 
   const offset = offsetHi * 2 ** 32 + (lo >>> 0);
   const sectors = ((hi & 0x3fff_ffff) >>> (x - 32)) + 1;
   return { offset, length: sectors * 512 - (offset % 512) };
-}
-
-/** Clusters a structure of `bytes` needs. */
-export function clustersFor(g: Geometry, bytes: number): number {
-  return Math.ceil(bytes / g.clusterSize);
-}
-
-export function clusterBitsOf(clusterSize: number): number {
-  return bitsOf(clusterSize);
 }

@@ -4,9 +4,8 @@
  */
 import { patch } from '../../bytes/struct.ts';
 import type { BackingReference } from '../driver.ts';
+import { type NamePlace, SECTOR } from '../two-level/first-sector.ts';
 import { EXTENSION, Extension, HeaderCompression, HeaderV2, HeaderV3, MAGIC } from './layout.ts';
-
-export const SECTOR = 512;
 
 /** Fields of a header without snapshots, encryption, bitmaps or data file: what a conversion target has. */
 export interface NewHeader {
@@ -30,9 +29,6 @@ export function headerBytes(version: 2 | 3, backingFormat: string | undefined): 
   const format = backingFormat === undefined ? 0 : Extension.size + Math.ceil(backingFormat.length / 8) * 8;
   return header + format + Extension.size;
 }
-
-/** Where the backing name goes: its offset, and whether it is part of the sector or has to be elsewhere in cluster 0. */
-export type NamePlace = { readonly offset: number; readonly where: 'sector' | 'stays' | 'slack' };
 
 /**
  * Inside the sector when it fits; else where the source has it, when that is behind the sector and inside the first

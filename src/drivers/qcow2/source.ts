@@ -6,13 +6,12 @@ import type { Range } from '../../bytes/ranges.ts';
 import { hex } from '../../bytes/size.ts';
 import { type Survey, survey } from '../../bytes/survey.ts';
 import type { BackingReference, ConversionOptions, Feature } from '../driver.ts';
+import { SECTOR } from '../two-level/first-sector.ts';
 import { bytesPerL2, type Geometry, mappingUnit, refcountBits, vmStateOffset } from './geometry.ts';
 import type { Header } from './header.ts';
 import type { Qcow2Image } from './image.ts';
 import { EXTENSION } from './layout.ts';
 import { TableWalk } from './walk.ts';
-
-const SECTOR = 512;
 
 /** With depth `all`, walks the whole mapping once, for alignment and for what it holds. */
 export function conversionOptions(image: Qcow2Image, depth: 'all' | 'header'): ConversionOptions {

@@ -3,29 +3,17 @@
  * conversion target. The header sector is kept in memory until `copyHeader`.
  *
  * Invariants:
- *  1. Before `copyHeader` nothing is written where the source claims anything.
- *  2. Every cluster of the target is referred to once, so every refcount is 1 and COPIED is set everywhere.
- *  3. Refcounts are built last, from what is claimed then: metadata of the old format gets 0, and is no leak.
- *  4. `state` and the device are all there is: `resume` makes the same target from them.
+ *  1. Every cluster of the target is referred to once, so every refcount is 1 and COPIED is set everywhere.
+ *  2. Refcounts are built last, from what is claimed then: metadata of the old format gets 0, and is no leak.
  */
-import type { ExtentColumns } from '../../bytes/extents.ts';
 import type { Progress } from '../../bytes/progress.ts';
 import { bitsOf, roundUp } from '../../bytes/size.ts';
-import { type Device, readBytes } from '../../device/device.ts';
 import { overlay } from '../../device/overlay.ts';
 import { Refusal } from '../../errors.ts';
-import type {
-  ConversionDriver,
-  ConversionOptions,
-  ConversionTarget,
-  Image,
-  TargetReport,
-  TargetState,
-} from '../driver.ts';
-import { Mapper } from '../two-level/mapper.ts';
+import type { ConversionDriver, Image, TargetReport, TargetState } from '../driver.ts';
 import { TargetSpace } from '../two-level/space.ts';
-import { TargetTables } from '../two-level/tables.ts';
-import { buildHeaderSector, placeBackingName, SECTOR } from './header-build.ts';
+import { type TargetGround, TwoLevelTarget } from '../two-level/target.ts';
+import { buildHeaderSector, placeBackingName } from './header-build.ts';
 import { Qcow2Image } from './image.ts';
 import { L2Entry } from './layout.ts';
 import { refcountSize, writeRefcountBlocks } from './refcount-build.ts';
@@ -39,116 +27,63 @@ export const qcow2Conversion: ConversionDriver = {
     const settings = settingsFor(options, request);
     const reasons = refusalsFor(options, settings);
     if (reasons.length > 0) throw new Refusal('this image cannot become qcow2 in place', reasons);
+    const space = new TargetSpace(settings.clusterSize, free, device.size);
     const placed = { source_end: roundUp(device.size, settings.clusterSize) };
-    const target = new Qcow2Target(
-      device,
-      options,
-      settings,
-      new TargetSpace(settings.clusterSize, free, device.size),
-      placed,
-    );
+    const target = new Qcow2Target({ device, options, space, placed }, settings);
     target.create();
     return target;
   },
   resume(device, state) {
     const settings = settingsIn(state);
     const space = new TargetSpace(settings.clusterSize, state.free, state.end);
-    const target = new Qcow2Target(device, state.options, settings, space, { ...state.placed });
+    const target = new Qcow2Target({ device, options: state.options, space, placed: { ...state.placed } }, settings);
     target.reload();
     return target;
   },
 };
 
-class Qcow2Target implements ConversionTarget {
+class Qcow2Target extends TwoLevelTarget {
   readonly format = 'qcow2';
-  readonly clusterSize: number;
-  readonly #device: Device;
-  readonly #options: ConversionOptions;
   readonly #settings: Settings;
-  readonly #space: TargetSpace;
-  readonly #tables: TargetTables;
-  readonly #mapper: Mapper;
-  /** Offsets of structures, in bytes, by name. */
-  readonly #placed: Record<string, number>;
 
-  constructor(
-    device: Device,
-    options: ConversionOptions,
-    settings: Settings,
-    space: TargetSpace,
-    placed: Record<string, number>,
-  ) {
+  constructor(ground: TargetGround, settings: Settings) {
     const { clusterSize, version } = settings;
-    this.#device = device;
-    this.#options = options;
-    this.#settings = settings;
-    this.clusterSize = clusterSize;
-    this.#space = space;
-    this.#placed = placed;
+    const { imageSize, backing, backingNameOffset, headerSlack } = ground.options;
     // QEMU refuses an L1 table without entries, so an empty disk has one too.
-    const l1Entries = Math.max(Math.ceil(options.imageSize / (clusterSize * (clusterSize / 8))), 1);
-    const shape = {
-      endian: 'big',
-      l1Bytes: roundUp(l1Entries * 8, clusterSize),
-      l1Entries,
-      l2Bytes: clusterSize,
-      offsetMask: L2Entry.mask.offset,
-      flagsHi: L2Entry.mask.copied.hi,
-    } as const;
-    this.#tables = new TargetTables(device, shape, (bytes) => space.place(bytes));
-    this.#mapper = new Mapper(this.#tables, space, {
-      imageSize: options.imageSize,
-      sourceUnit: options.clusterSize,
-      sourceEnd: placed['source_end'] as number,
+    const l1Entries = Math.max(Math.ceil(imageSize / (clusterSize * (clusterSize / 8))), 1);
+    super(ground, {
+      shape: {
+        endian: 'big',
+        l1Bytes: roundUp(l1Entries * 8, clusterSize),
+        l1Entries,
+        l2Bytes: clusterSize,
+        offsetMask: L2Entry.mask.offset,
+        flagsHi: L2Entry.mask.copied.hi,
+      },
       headerClusters: 1,
       // Version 2 has no zero clusters; refusalsFor has seen to it that unallocated reads the same.
       zeroEntry: version === 3 ? L2Entry.mask.zero.lo : undefined,
+      // refusalsFor has seen to it that there is a place.
+      name: backing && placeBackingName(version, clusterSize, backing, backingNameOffset, headerSlack),
     });
-    space.claim(0, clusterSize);
+    this.#settings = settings;
+    this.space.claim(0, clusterSize);
   }
 
-  create(): void {
-    this.#space.keepOut(0, this.clusterSize);
-    this.#tables.createL1();
-    this.#placed['l1'] = this.#tables.l1Offset;
-    this.#placeBackingName();
-  }
-
-  reload(): void {
-    this.#tables.reloadL1(this.#placed['l1'] as number);
-    this.#mapper.reload();
-  }
-
-  /** Complete with what is on the device: call `sync` first. */
-  get state(): TargetState {
+  protected get settings(): Readonly<Record<string, number>> {
     const { version, refcountOrder } = this.#settings;
-    return {
-      format: this.format,
-      options: this.#options,
-      settings: { version, cluster_size: this.clusterSize, refcount_order: refcountOrder },
-      free: this.#space.free,
-      end: this.#space.end,
-      placed: { ...this.#placed },
-    };
-  }
-
-  map(extents: ExtentColumns, force = false): void {
-    this.#mapper.map(extents, force);
-  }
-
-  sync(): void {
-    this.#tables.sync();
+    return { version, cluster_size: this.clusterSize, refcount_order: refcountOrder };
   }
 
   view(): Image {
-    return Qcow2Image.open(overlay(this.#device, 0, this.headerSector()), { name: this.#device.name });
+    return Qcow2Image.open(overlay(this.device, 0, this.headerSector()), { name: this.device.name });
   }
 
   *finish(): Generator<Progress, TargetReport> {
     this.sync();
     const { clusterSize } = this;
     const { refcountOrder } = this.#settings;
-    const space = this.#space;
+    const space = this.space;
     const { blocks, tableClusters } = refcountSize(
       space.end / clusterSize,
       clusterSize,
@@ -157,15 +92,15 @@ class Qcow2Target implements ConversionTarget {
     );
     const table = tableClusters === 1 ? space.place(clusterSize) : space.append(tableClusters * clusterSize);
     const offsets = Array.from({ length: blocks }, () => space.place(clusterSize));
-    this.#placed['refcount_table'] = table;
-    this.#placed['refcount_table_clusters'] = tableClusters;
-    yield* writeRefcountBlocks(this.#device, space.claimed, clusterSize, refcountOrder, offsets);
+    this.placed['refcount_table'] = table;
+    this.placed['refcount_table_clusters'] = tableClusters;
+    yield* writeRefcountBlocks(this.device, space.claimed, clusterSize, refcountOrder, offsets);
     this.#writeRefcountTable(table, tableClusters, offsets);
     // What lies behind the last claimed cluster is the source's dead tail: the commit cuts it off, after the header.
     const clusters = space.clustersInUse;
     return {
       fileSize: clusters * clusterSize,
-      metadataBytes: (1 + this.#tables.count + blocks + tableClusters) * clusterSize + this.#tables.shape.l1Bytes,
+      metadataBytes: (1 + this.tables.count + blocks + tableClusters) * clusterSize + this.tables.shape.l1Bytes,
       hiddenBytes: 0,
       freeBytes: (clusters - space.claimed.countSet(0, clusters)) * clusterSize,
       leakedBytes: 0,
@@ -177,31 +112,15 @@ class Qcow2Target implements ConversionTarget {
     return buildHeaderSector({
       version: this.#settings.version,
       clusterBits: bitsOf(this.clusterSize),
-      size: this.#options.imageSize,
-      l1Entries: this.#tables.shape.l1Entries,
-      l1Offset: this.#tables.l1Offset,
-      refcountTableOffset: this.#placed['refcount_table'] ?? 0,
-      refcountTableClusters: this.#placed['refcount_table_clusters'] ?? 0,
+      size: this.options.imageSize,
+      l1Entries: this.tables.shape.l1Entries,
+      l1Offset: this.tables.l1Offset,
+      refcountTableOffset: this.placed['refcount_table'] ?? 0,
+      refcountTableClusters: this.placed['refcount_table_clusters'] ?? 0,
       refcountOrder: this.#settings.refcountOrder,
-      backing: this.#options.backing,
-      backingNameOffset: this.#placed['backing_name'] ?? 0,
+      backing: this.options.backing,
+      backingNameOffset: this.nameOffset,
     });
-  }
-
-  copyHeader(rollback: Device): void {
-    rollback.write(0, readBytes(this.#device, 0, SECTOR), 'old header');
-    this.#device.write(0, this.headerSector(), 'header');
-  }
-
-  #placeBackingName(): void {
-    const { backing, backingNameOffset, headerSlack } = this.#options;
-    if (!backing) return;
-    const { version } = this.#settings;
-    const place = placeBackingName(version, this.clusterSize, backing, backingNameOffset, headerSlack);
-    // refusalsFor has seen to it that there is a place.
-    if (!place) throw new Error('qcow2 target: no place for the backing name');
-    this.#placed['backing_name'] = place.offset;
-    if (place.where === 'slack') this.#device.write(place.offset, Buffer.from(backing.file), 'backing file name');
   }
 
   #writeRefcountTable(offset: number, clusters: number, blocks: readonly number[]): void {
@@ -210,7 +129,7 @@ class Qcow2Target implements ConversionTarget {
       table.setUint32(i * 8, Math.floor(block / 2 ** 32));
       table.setUint32(i * 8 + 4, block % 2 ** 32);
     }
-    this.#device.write(offset, new Uint8Array(table.buffer), 'refcount table');
+    this.device.write(offset, new Uint8Array(table.buffer), 'refcount table');
   }
 }
 

@@ -5,12 +5,8 @@
 import type { Range } from '../../bytes/ranges.ts';
 import { patch } from '../../bytes/struct.ts';
 import type { BackingReference } from '../driver.ts';
+import { type NamePlace, SECTOR } from '../two-level/first-sector.ts';
 import { Header, MAGIC } from './layout.ts';
-
-export const SECTOR = 512;
-
-/** Where the backing name goes: its offset, and whether it is part of the sector or has to be elsewhere. */
-export type NamePlace = { readonly offset: number; readonly where: 'sector' | 'stays' | 'slack' };
 
 /**
  * Behind the header when it fits the sector; else where the source has it, if that is not under the header itself;

@@ -4,11 +4,10 @@
  */
 import type { Range } from '../../bytes/ranges.ts';
 import type { ConversionOptions, Feature } from '../driver.ts';
+import { SECTOR } from '../two-level/first-sector.ts';
 import type { QedImage } from './image.ts';
 import { Header } from './layout.ts';
 import type { Survey } from './survey.ts';
-
-const SECTOR = 512;
 
 export function conversionOptions(image: QedImage, survey: Survey): ConversionOptions {
   const { header, geometry: g, backing } = image;
