@@ -52,6 +52,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   bytes: GROUND,
   errors: [],
   device: GROUND,
+  // The machine around the program: history, exported files, lesson files, other programs.
+  host: GROUND,
   'drivers/contract': [...GROUND, 'device'],
   // What formats with two levels of tables share when they are built: no format of its own.
   'drivers/two-level': CORE,
@@ -60,8 +62,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'drivers/guest-io': CORE,
   convert: [...CORE, 'drivers/guest-io'],
   check: [...CORE, 'drivers/guest-io'],
-  session: [...CORE, 'drivers/guest-io', 'drivers/registry', 'convert', 'check'],
-  commands: ['session', 'convert', 'check', ...GROUND, 'drivers/contract'],
+  session: [...CORE, 'host', 'drivers/guest-io', 'drivers/registry', 'convert', 'check'],
+  commands: ['session', 'host', 'convert', 'check', ...GROUND, 'drivers/contract'],
   repl: ['session', 'commands', 'bytes'],
 };
 /** Composition roots: they tie the rooms together and are imported by nobody. */
@@ -105,7 +107,8 @@ describe('the house', () => {
       [/^(ink|react)($|\/)/, /^repl\//],
       [/^chalk$/, /^(repl\/|commands\/to-text)/],
       [/^yargs($|-parser$|\/)/, /^(commands\/to-yargs|main\.ts$)/],
-      [/^node:fs($|\/)/, /^(device\/|main\.ts$)/],
+      [/^node:fs($|\/)/, /^(device\/|host\/|main\.ts$)/],
+      [/^node:child_process$/, /^host\//],
     ];
     const wrong = SOURCES.flatMap(({ path, packages }) =>
       packages

@@ -1,0 +1,91 @@
+/**
+ * How each owner of file bytes and each kind of extent looks: a glyph, never colour alone, and a colour. The one place
+ * for it: the cluster map, the extent table, the legend and `export` all read it from here. Weights decide which class
+ * a cell shows when it stands for many clusters: the lowest wins, so that one bad cluster among thousands is seen.
+ *
+ * The colours keep apart for people with any of the common colour deficiencies (worst pair: CIELAB distance 11 for
+ * deuteranopes, and that pair has different glyphs).
+ */
+import type { ExtentKind } from '../bytes/extents.ts';
+import type { Role } from '../drivers/driver.ts';
+
+export interface Look {
+  readonly glyph: string;
+  readonly ascii: string;
+  readonly rgb: readonly [red: number, green: number, blue: number];
+  /** Index of the 256-colour palette, and SGR code of the sixteen colours. */
+  readonly ansi256: number;
+  readonly ansi16: number;
+  /** In the legend, and in words. */
+  readonly name: string;
+  readonly weight: number;
+}
+
+function look(
+  glyph: string,
+  ascii: string,
+  rgb: Look['rgb'],
+  ansi256: number,
+  ansi16: number,
+  name: string,
+  weight: number,
+): Look {
+  return { glyph, ascii, rgb, ansi256, ansi16, name, weight };
+}
+
+const BAD = [238, 68, 51] as const;
+const TABLE = [170, 51, 119] as const;
+const COUNT = [102, 204, 238] as const;
+const AUX = [34, 136, 51] as const;
+const DATA = [68, 119, 170] as const;
+const COMPRESSED = [204, 187, 68] as const;
+const ZERO = [187, 187, 187] as const;
+const FREE = [85, 85, 85] as const;
+
+/** Every role a host cluster can have. */
+export const ROLE_LOOKS: Readonly<Record<Role, Look>> = {
+  overlap: look('✖', 'X', BAD, 203, 91, 'overlap', 1),
+  leaked: look('!', '!', BAD, 203, 91, 'leaked', 2),
+  header: look('H', 'H', [255, 255, 180], 229, 93, 'header', 3),
+  l1: look('1', '1', TABLE, 125, 95, 'L1 table', 4),
+  l2: look('2', '2', TABLE, 125, 35, 'L2 table', 5),
+  'refcount-table': look('R', 'R', COUNT, 81, 96, 'refcount table', 6),
+  'refcount-block': look('r', 'r', COUNT, 81, 36, 'refcount block', 7),
+  'snapshot-table': look('S', 'S', AUX, 29, 92, 'snapshot table', 8),
+  'snapshot-l1': look('S', 'S', AUX, 29, 92, 'snapshot L1', 9),
+  'snapshot-l2': look('s', 's', AUX, 29, 92, 'snapshot L2', 10),
+  'bitmap-directory': look('B', 'B', AUX, 29, 92, 'bitmap directory', 11),
+  'bitmap-table': look('B', 'B', AUX, 29, 92, 'bitmap table', 12),
+  'bitmap-data': look('b', 'b', AUX, 29, 92, 'bitmap', 13),
+  'crypto-header': look('K', 'K', AUX, 29, 92, 'key material', 14),
+  'vm-state': look('v', 'v', AUX, 29, 92, 'VM state', 15),
+  'snapshot-data': look('▒', '=', DATA, 67, 94, 'snapshot data', 16),
+  data: look('█', '#', DATA, 67, 94, 'data', 17),
+  compressed: look('▓', '%', COMPRESSED, 185, 33, 'compressed', 18),
+  'zero-allocated': look('○', '0', ZERO, 250, 37, 'zero, allocated', 19),
+  free: look('·', '.', FREE, 240, 90, 'free', 20),
+};
+
+/** Every kind of extent, on the guest's side. */
+export const KIND_LOOKS: Readonly<Record<ExtentKind, Look>> = {
+  invalid: look('✖', 'X', BAD, 203, 91, 'invalid', 1),
+  data: ROLE_LOOKS.data,
+  compressed: ROLE_LOOKS.compressed,
+  encrypted: look('▒', '=', DATA, 67, 94, 'encrypted', 17),
+  'zero-allocated': ROLE_LOOKS['zero-allocated'],
+  zero: look('○', '0', ZERO, 250, 37, 'zero', 19),
+  'unallocated-allocated': look('·', '.', FREE, 240, 90, 'reserved', 20),
+  unallocated: look('·', '.', FREE, 240, 90, 'unallocated', 20),
+};
+
+/** What the source and the target make of one host cluster, together. */
+export type Share = 'overlap' | 'target-only' | 'source-only' | 'shared' | 'leaked' | 'free';
+
+export const SHARE_LOOKS: Readonly<Record<Share, Look>> = {
+  overlap: look('✖', 'X', BAD, 203, 91, 'overlap', 1),
+  leaked: look('!', '!', BAD, 203, 91, 'leaked', 2),
+  'target-only': look('▲', 'T', COUNT, 81, 96, 'target only', 3),
+  'source-only': look('▽', 'S', TABLE, 125, 95, 'source only', 4),
+  shared: look('█', '#', DATA, 67, 94, 'shared data', 5),
+  free: look('·', '.', FREE, 240, 90, 'free', 6),
+};
