@@ -8,6 +8,7 @@
  */
 import type { ExtentKind } from '../bytes/extents.ts';
 import type { Role } from '../drivers/driver.ts';
+import type { ShareName } from '../session/panels.ts';
 
 export interface Look {
   readonly glyph: string;
@@ -78,10 +79,8 @@ export const KIND_LOOKS: Readonly<Record<ExtentKind, Look>> = {
   unallocated: look('·', '.', FREE, 240, 90, 'unallocated', 20),
 };
 
-/** What the source and the target make of one host cluster, together. */
-export type Share = 'overlap' | 'target-only' | 'source-only' | 'shared' | 'leaked' | 'free';
-
-export const SHARE_LOOKS: Readonly<Record<Share, Look>> = {
+/** What the source and the target make of one stretch of the file, together. */
+export const SHARE_LOOKS: Readonly<Record<ShareName, Look>> = {
   overlap: look('✖', 'X', BAD, 203, 91, 'overlap', 1),
   leaked: look('!', '!', BAD, 203, 91, 'leaked', 2),
   'target-only': look('▲', 'T', COUNT, 81, 96, 'target only', 3),
