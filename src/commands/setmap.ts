@@ -45,7 +45,7 @@ export const setmap = imageCommand({
       throw badCount('setmap takes three numbers: GUEST HOST LENGTH');
     }
     const extent: Extent = host === 'zero' ? { kind: 'zero', guest, length } : { kind: 'data', guest, host, length };
-    checkExtent(extent, target, session.image);
+    yield* checkExtent(extent, target, session.image);
     yield* session.step(line, ({ image, target: open }) => mapOne(extent, image, open as ConversionTarget, force));
     const where = host === 'zero' ? 'reads as zeros' : `is at host ${hex(host)}`;
     return message(`guest ${hex(guest)}..${hex(guest + length)} ${where}, ${sizeText(length)}`, {
@@ -111,7 +111,7 @@ function badCount(what: string): ImageError {
 }
 
 /** What the target cannot know, or says less plainly: empty ranges, the disk's end, and who owns the place. */
-function checkExtent(extent: Extent, target: ConversionTarget, source: Image): void {
+function* checkExtent(extent: Extent, target: ConversionTarget, source: Image): Generator<Progress, void> {
   const { guest, length, host } = extent;
   const { clusterSize } = target;
   if (length === 0) throw new ImageError({ code: 'empty-range', what: 'a range of 0 bytes maps nothing' });
@@ -134,7 +134,7 @@ function checkExtent(extent: Extent, target: ConversionTarget, source: Image): v
     });
   }
   if (host === undefined) return;
-  const owner = ownerOf(source, host, length);
+  const owner = yield* ownerOf(source, host, length);
   if (owner) {
     throw new ImageError({
       code: 'host-is-metadata',
@@ -149,8 +149,8 @@ function checkExtent(extent: Extent, target: ConversionTarget, source: Image): v
 const MAPPABLE: ReadonlySet<Region['role']> = new Set(['data', 'zero-allocated', 'free', 'leaked']);
 
 /** The first structure of the source that shares a byte with the range. */
-function ownerOf(source: Image, host: number, length: number): Region | undefined {
-  for (const region of source.regions()) {
+function* ownerOf(source: Image, host: number, length: number): Generator<Progress, Region | undefined> {
+  for (const region of yield* source.ownership()) {
     if (region.offset >= host + length) return undefined;
     if (region.offset + region.length > host && !MAPPABLE.has(region.role)) return region;
   }

@@ -152,8 +152,10 @@ export interface Image {
   getMapping(guest: number): Extent;
   /** The same in batches: what map, check and convert walk. The batch is reused: consume it before the next one. */
   mappings(from?: number, to?: number, rows?: MappingRows): Iterable<ExtentColumns>;
-  /** In host order, tiling [0, device.size). */
+  /** In host order, tiling [0, device.size). Walks the image in one go: `ownership` does the same in slices. */
   regions(): Iterable<Region>;
+  /** The walk behind `regions`, in slices of a few milliseconds. The answer is iterated without another walk, and again. */
+  ownership(): Generator<Progress, Iterable<Region>>;
   /** Runs of at least `minimum` bytes below the end of file that the image marks free, the first few thousand. */
   freeRanges(minimum: number): Ranges;
   /** All rules of the format; undefined where the format has nothing to check (raw). */

@@ -3,6 +3,7 @@
  * in QEMU.
  */
 import { DATA, type Extent, ExtentColumns, ZERO } from '../bytes/extents.ts';
+import type { Progress } from '../bytes/progress.ts';
 import { Ranges } from '../bytes/ranges.ts';
 import { roundUp } from '../bytes/size.ts';
 import type { Row } from '../bytes/struct.ts';
@@ -66,8 +67,13 @@ export class RawImage implements Image {
     yield columns;
   }
 
-  *regions(): Generator<Region> {
-    if (this.device.size > 0) yield { offset: 0, length: this.device.size, role: 'data' };
+  regions(): readonly Region[] {
+    return this.device.size > 0 ? [{ offset: 0, length: this.device.size, role: 'data' }] : [];
+  }
+
+  *ownership(): Generator<Progress, readonly Region[]> {
+    yield { what: 'file', done: this.device.size, total: this.device.size };
+    return this.regions();
   }
 
   freeRanges(): Ranges {

@@ -51,6 +51,10 @@ export function fakeImage(extents: readonly Extent[], unit: number, batch = 3, n
       if (columns.count > 0) yield columns;
     },
     regions: () => [],
+    *ownership() {
+      yield { what: 'nothing', done: 0, total: 0 };
+      return [];
+    },
     freeRanges: () => new Ranges(),
     info: () => ({ format: 'fake', virtualSize: size, encrypted: false, snapshots: [], specific: {} }),
     headerRows: () => [],

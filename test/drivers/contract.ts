@@ -4,6 +4,7 @@
  */
 import { expect } from 'vitest';
 import type { Extent, ExtentColumns } from '../../src/bytes/extents.ts';
+import { runToEnd } from '../../src/bytes/progress.ts';
 import type { Device } from '../../src/device/device.ts';
 import type { Driver, Image, MappingRows, OpenContext } from '../../src/drivers/driver.ts';
 import { Random } from '../support/random.ts';
@@ -148,10 +149,19 @@ function expectSame(actual: readonly Extent[], expected: readonly Extent[]): voi
   expect(actual).toEqual(expected);
 }
 
-/** Sentence 3. */
+/** Sentence 3; the walk in slices tells the same, may be stopped anywhere, and its answer is there to be read again. */
 function expectRegionsTile(image: Image): void {
+  const all = [...image.regions()];
+  const halfway = image.ownership();
+  halfway.next();
+  halfway.return([]);
+  const told = runToEnd(image.ownership(), ({ what, done, total }) => {
+    if (!what || !(done >= 0 && done <= total)) throw new Error(`progress: ${what} ${done} of ${total}`);
+  });
+  expect([...told]).toEqual(all);
+  expect([...told]).toEqual(all);
   let at = 0;
-  for (const region of image.regions()) {
+  for (const region of all) {
     if (region.offset !== at || region.length <= 0) {
       throw new Error(`region ${region.role} at ${region.offset}, length ${region.length}: expected ${at}`);
     }

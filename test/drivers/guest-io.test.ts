@@ -41,6 +41,10 @@ function mapped(extents: readonly Extent[], unit = 1, more: Partial<Image> = {})
       ),
     ],
     regions: () => [],
+    *ownership() {
+      yield { what: 'nothing', done: 0, total: 0 };
+      return [];
+    },
     freeRanges: () => new Ranges(),
     info: () => ({ format: 'test', virtualSize: size, encrypted: false, snapshots: [], specific: {} }),
     headerRows: () => [],

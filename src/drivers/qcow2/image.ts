@@ -3,7 +3,7 @@
  * a disk of any size costs the same.
  */
 import type { Extent, ExtentColumns } from '../../bytes/extents.ts';
-import type { Progress } from '../../bytes/progress.ts';
+import { type Progress, runToEnd } from '../../bytes/progress.ts';
 import { Ranges } from '../../bytes/ranges.ts';
 import { hex } from '../../bytes/size.ts';
 import type { Row } from '../../bytes/struct.ts';
@@ -28,7 +28,7 @@ import { geometry, type Header, readHeader } from './header.ts';
 import { headerRows, imageInfo } from './info.ts';
 import { EXTENSION } from './layout.ts';
 import { countedClusters } from './refcounts.ts';
-import { regions } from './regions.ts';
+import { ownership } from './regions.ts';
 import { checkQcow2 } from './rules.ts';
 import { readSnapshots, type Snapshot, type SnapshotTable } from './snapshots.ts';
 import { conversionOptions } from './source.ts';
@@ -128,7 +128,11 @@ export class Qcow2Image implements Image {
   }
 
   regions(): Iterable<Region> {
-    return regions(this);
+    return runToEnd(this.ownership());
+  }
+
+  ownership(): Generator<Progress, Iterable<Region>> {
+    return ownership(this);
   }
 
   /** None where the refcounts cannot be trusted: a dirty or corrupt image. */

@@ -7,8 +7,10 @@
  *  2. What snapshots share with the active table or with each other is no overlap; what one table claims twice is,
  *     except that compressed streams may share a cluster.
  *  3. References that break a rule claim nothing; references behind the end of the file are cut there.
+ *  4. The walk yields after at most STEP table entries: a screen stays alive while it goes on.
  */
 import { ClusterBitmap } from '../../bytes/cluster-bitmap.ts';
+import type { Progress } from '../../bytes/progress.ts';
 import { Ranges } from '../../bytes/ranges.ts';
 import { decode } from '../../bytes/struct.ts';
 import { type Device, readBytes } from '../../device/device.ts';
@@ -64,6 +66,12 @@ type BulkRole = (typeof BULK_ROLES)[number];
 
 /** Bytes of a table read at a time. */
 const PIECE = 64 * 1024;
+/** Table entries between two reports of progress: about two milliseconds. */
+const STEP = 64 * 1024;
+/** Reading a table costs as much as this many entries. */
+const TABLE_COST = 128;
+/** L1 entries looked at in one go: empty ones cost little. */
+const L1_PIECE = 32 * 1024;
 
 export class Owners {
   /** Clusters of the file, the last one perhaps partial. */
@@ -77,18 +85,33 @@ export class Owners {
   readonly #g: Geometry;
   /** L2 tables walked, by cluster. */
   readonly #tables = new ClusterBitmap();
+  /** Entries since the last report. */
+  #since = 0;
 
+  /** Claims nothing yet: `walk` does. */
   constructor(image: Claimants) {
     this.#image = image;
     this.#g = image.geometry;
     this.clusters = Math.ceil(image.device.size / this.#g.clusterSize);
     const bulk = BULK_ROLES.map((role) => [role, new ClusterBitmap()] as const);
     this.bulk = Object.fromEntries(bulk) as Record<BulkRole, ClusterBitmap>;
+  }
+
+  /** The walk: once, to its end. */
+  *walk(): Generator<Progress, void> {
     this.#header();
-    this.#refcounts();
-    this.#active();
-    this.#snapshots();
-    this.#bitmaps();
+    yield* this.#refcounts();
+    yield* this.#active();
+    yield* this.#snapshots();
+    yield* this.#bitmaps();
+  }
+
+  /** Counts `entries`; whether it is time to report. */
+  #due(entries: number): boolean {
+    this.#since += entries;
+    if (this.#since < STEP) return false;
+    this.#since = 0;
+    return true;
   }
 
   #header(): void {
@@ -100,35 +123,46 @@ export class Owners {
     this.#place('crypto-header', offset, length);
   }
 
-  #refcounts(): void {
+  *#refcounts(): Generator<Progress, void> {
     const { device } = this.#image;
     const { refcountTableOffset, refcountTableClusters, clusterSize } = this.#g;
     this.#place('refcount-table', refcountTableOffset, refcountTableClusters * clusterSize);
-    for (const { index, offset } of refcountBlocks(device, this.#g)) {
+    for (const { index, first, offset } of refcountBlocks(device, this.#g)) {
       if (offset !== undefined) this.#place('refcount-block', offset, clusterSize, index);
+      if (this.#due(TABLE_COST)) yield { what: 'refcount table', done: first, total: this.clusters };
     }
   }
 
-  #active(): void {
+  *#active(): Generator<Progress, void> {
     const { device } = this.#image;
     const g = this.#g;
     this.#place('l1', g.l1Offset, g.l1Entries * 8);
     const l1 = new L1Reader(device, g.l1Offset, g.l1Entries);
     const onDisk = l1EntriesFor(g);
-    for (let slot = l1.nextSet(0, l1.present); slot < l1.present; slot = l1.nextSet(slot + 1, l1.present)) {
-      const table = tableAt(l1, slot, g, device.size);
-      if (table <= 0) continue;
-      this.#place('l2', table, g.clusterSize, slot);
-      if (!this.#tables.testAndSet(table / g.clusterSize)) this.#table(table, slot < onDisk ? 'data' : 'vm-state');
+    const total = l1.present;
+    for (let first = 0; first < total; first += L1_PIECE) {
+      const end = Math.min(first + L1_PIECE, total);
+      for (let slot = l1.nextSet(first, end); slot < end; slot = l1.nextSet(slot + 1, end)) {
+        const table = tableAt(l1, slot, g, device.size);
+        if (table <= 0) continue;
+        this.#place('l2', table, g.clusterSize, slot);
+        if (this.#tables.testAndSet(table / g.clusterSize)) continue;
+        const role = slot < onDisk ? 'data' : 'vm-state';
+        for (let at = 0; at < g.clusterSize; at += PIECE) {
+          if (this.#due(this.#tablePiece(table + at, at, role))) yield { what: 'l2 tables', done: slot, total };
+        }
+      }
+      yield { what: 'l2 tables', done: end, total };
     }
   }
 
-  #snapshots(): void {
+  *#snapshots(): Generator<Progress, void> {
     const { device, header, snapshotTable } = this.#image;
     const g = this.#g;
     this.#place('snapshot-table', header.snapshots_offset, snapshotTable.tableBytes);
     const walked = new Ranges();
     const onDisk = l1EntriesFor(g);
+    const total = snapshotTable.snapshots.length;
     for (const { l1Offset, l1Entries, index, diskSize } of snapshotTable.snapshots) {
       if (l1Offset % g.clusterSize !== 0) continue;
       this.#place('snapshot-l1', l1Offset, l1Entries * 8, index);
@@ -139,48 +173,55 @@ export class Owners {
         const seen = walked.covers(l1Offset + slot * 8, piece * 8);
         walked.add(l1Offset + slot * 8, piece * 8);
         const end = slot + piece;
-        if (!seen) this.#snapshotSlots(l1, slot, end, ownDisk, index);
+        if (!seen) yield* this.#snapshotSlots(l1, slot, end, ownDisk, index);
+        if (this.#due(piece)) yield { what: 'snapshots', done: index, total };
         slot = end;
       }
     }
   }
 
-  #snapshotSlots(l1: L1Reader, from: number, to: number, onDisk: number, index: number): void {
-    const { device } = this.#image;
+  *#snapshotSlots(l1: L1Reader, from: number, to: number, onDisk: number, index: number): Generator<Progress, void> {
+    const { device, snapshotTable } = this.#image;
+    const progress = { what: 'snapshots', done: index, total: snapshotTable.snapshots.length };
     const g = this.#g;
     for (let slot = l1.nextSet(from, to); slot < to; slot = l1.nextSet(slot + 1, to)) {
       const table = tableAt(l1, slot, g, device.size);
       if (table <= 0 || this.#tables.testAndSet(table / g.clusterSize)) continue;
       this.#place('snapshot-l2', table, g.clusterSize, slot, ` of snapshot ${index}`);
-      this.#table(table, slot < onDisk ? 'snapshot-data' : 'vm-state');
+      const role = slot < onDisk ? 'snapshot-data' : 'vm-state';
+      for (let at = 0; at < g.clusterSize; at += PIECE) {
+        if (this.#due(this.#tablePiece(table + at, at, role))) yield progress;
+      }
     }
   }
 
-  /** Claims what the entries of one L2 table point at; `role` is what its data clusters are. */
-  #table(offset: number, role: 'data' | 'snapshot-data' | 'vm-state'): void {
+  /**
+   * Claims what some entries of an L2 table point at: a piece at `offset` in the file, `at` bytes into the table;
+   * `role` is what its data clusters are. Answers what it cost, in entries.
+   */
+  #tablePiece(offset: number, at: number, role: 'data' | 'snapshot-data' | 'vm-state'): number {
     const g = this.#g;
     const { clusterSize, l2EntrySize } = g;
     const { offset: offsetMask, compressed, copied } = L2Entry.mask;
     const odd = ~(offsetMask.hi | copied.hi);
-    const end = Math.min(clusterSize, this.#image.device.size - offset);
-    for (let at = 0; at < end; at += PIECE) {
-      const bytes = readBytes(this.#image.device, offset + at, Math.min(PIECE, clusterSize - at));
-      const view = new DataView(bytes.buffer);
-      for (let i = 0; i < bytes.length; i += l2EntrySize) {
-        const hi = view.getInt32(i);
-        const lo = view.getInt32(i + 4);
-        if ((hi | lo) === 0) continue;
-        if ((hi & odd) !== 0) {
-          if ((hi & compressed.hi) !== 0 && hi >= 0) this.#compressed(hi, lo, role);
-          continue;
-        }
-        const host = ((hi & offsetMask.hi) * 2 ** 32 + (lo >>> 0) - (lo & 1)) / clusterSize;
-        // With a data file the entries mean clusters of that file, not of this one.
-        if (host === 0 || g.dataFile || (lo & (clusterSize - 2)) !== 0) continue;
-        const holdsData = l2EntrySize === 16 ? view.getInt32(i + 12) !== 0 : (lo & 1) === 0;
-        this.#guest(holdsData || role !== 'data' ? role : 'zero-allocated', host, role);
+    if (offset >= this.#image.device.size) return 0;
+    const bytes = readBytes(this.#image.device, offset, Math.min(PIECE, clusterSize - at));
+    const view = new DataView(bytes.buffer);
+    for (let i = 0; i < bytes.length; i += l2EntrySize) {
+      const hi = view.getInt32(i);
+      const lo = view.getInt32(i + 4);
+      if ((hi | lo) === 0) continue;
+      if ((hi & odd) !== 0) {
+        if ((hi & compressed.hi) !== 0 && hi >= 0) this.#compressed(hi, lo, role);
+        continue;
       }
+      const host = ((hi & offsetMask.hi) * 2 ** 32 + (lo >>> 0) - (lo & 1)) / clusterSize;
+      // With a data file the entries mean clusters of that file, not of this one.
+      if (host === 0 || g.dataFile || (lo & (clusterSize - 2)) !== 0) continue;
+      const holdsData = l2EntrySize === 16 ? view.getInt32(i + 12) !== 0 : (lo & 1) === 0;
+      this.#guest(holdsData || role !== 'data' ? role : 'zero-allocated', host, role);
     }
+    return TABLE_COST + bytes.length / l2EntrySize;
   }
 
   #compressed(hi: number, lo: number, role: 'data' | 'snapshot-data' | 'vm-state'): void {
@@ -205,12 +246,13 @@ export class Owners {
     if (!sharedStreams && !sharedWithSnapshot) this.twice.testAndSet(cluster);
   }
 
-  #bitmaps(): void {
+  *#bitmaps(): Generator<Progress, void> {
     const { device, bitmapTable } = this.#image;
     const { clusterSize } = this.#g;
     this.#place('bitmap-directory', bitmapTable.directoryOffset, bitmapTable.directoryBytes);
     const walked = new Ranges();
-    for (const { name, tableOffset, tableEntries } of bitmapTable.bitmaps) {
+    const total = bitmapTable.bitmaps.length;
+    for (const [done, { name, tableOffset, tableEntries }] of bitmapTable.bitmaps.entries()) {
       this.#place('bitmap-table', tableOffset, tableEntries * 8, undefined, name);
       const end = Math.min(tableOffset + tableEntries * 8, device.size);
       for (let at = tableOffset; at < end; at += PIECE) {
@@ -218,6 +260,7 @@ export class Owners {
         const seen = walked.covers(at, length);
         walked.add(at, length);
         if (!seen) this.#bitmapClusters(readBytes(device, at, Math.ceil(length / 8) * 8), clusterSize);
+        if (this.#due(PIECE / 8)) yield { what: 'bitmaps', done, total };
       }
     }
   }
@@ -241,6 +284,11 @@ export class Owners {
     if (length === 0 || first >= end) return;
     this.places.push({ cluster: first, clusters: end - first, role, index, of });
     const { used, twice } = this;
+    // Most tables: no look for the next cluster in use, which may be far away.
+    if (end - first === 1) {
+      if (used.testAndSet(first)) twice.testAndSet(first);
+      return;
+    }
     for (let taken = used.nextSet(first); taken >= 0 && taken < end; ) {
       const clear = Math.min(used.nextClear(taken), end);
       twice.setRun(taken, clear - taken);

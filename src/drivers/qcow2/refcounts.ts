@@ -7,24 +7,42 @@
  * counters above zero.
  */
 import { ClusterBitmap } from '../../bytes/cluster-bitmap.ts';
+import { type Progress, runToEnd } from '../../bytes/progress.ts';
 import { type Device, readBytes } from '../../device/device.ts';
 import type { Geometry } from './geometry.ts';
 
+/** Bytes of a block looked at in one go. */
+const PIECE = 16 * 1024;
+/** Counters between two reports of progress: about two milliseconds where they come in every pattern. */
+const STEP = 256 * 1024;
+
 /** Which clusters of the file have a refcount above 0. A block that cannot be read counts as all above 0. */
 export function countedClusters(device: Device, g: Geometry): ClusterBitmap {
+  return runToEnd(countedInSlices(device, g));
+}
+
+/** The same in slices of a few milliseconds. */
+export function* countedInSlices(device: Device, g: Geometry): Generator<Progress, ClusterBitmap> {
   const counted = new ClusterBitmap();
-  const clusters = Math.ceil(device.size / g.clusterSize);
+  const total = Math.ceil(device.size / g.clusterSize);
   const width = 2 ** g.refcountOrder;
-  const words = new Int32Array(g.clusterSize / 4);
+  const words = new Int32Array(Math.min(PIECE, g.clusterSize) / 4);
+  const bytes = new Uint8Array(words.buffer);
+  const perPiece = (bytes.length * 8) / width;
+  let since = 0;
   for (const { first, offset } of refcountBlocks(device, g)) {
-    const count = Math.min(g.refcountsPerBlock, clusters - first);
-    if (offset === undefined) {
-      counted.setRun(first, count);
-      continue;
+    const end = Math.min(first + g.refcountsPerBlock, total);
+    if (offset === undefined) counted.setRun(first, end - first);
+    for (let at = first; offset !== undefined && at < end; at += perPiece) {
+      const count = Math.min(perPiece, end - at);
+      device.read(offset + ((at - first) * width) / 8, bytes);
+      if (width === 64) markPairs(words, count, at, counted);
+      else markCounted(words, count, width, at, counted);
+      since += perPiece;
+      if (since < STEP) continue;
+      since = 0;
+      yield { what: 'refcounts', done: at, total };
     }
-    device.read(offset, new Uint8Array(words.buffer));
-    if (width === 64) markPairs(words, count, first, counted);
-    else markCounted(words, count, width, first, counted);
   }
   return counted;
 }

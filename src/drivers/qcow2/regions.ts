@@ -3,16 +3,35 @@
  * compressed streams belongs to them as a whole.
  */
 import type { ClusterBitmap } from '../../bytes/cluster-bitmap.ts';
+import type { Progress } from '../../bytes/progress.ts';
+import { sorted } from '../../bytes/sorted.ts';
 import type { Region, Role } from '../driver.ts';
-import type { Geometry } from './geometry.ts';
 import { BULK_ROLES, type Claimants, labelOf, Owners, type Place } from './owners.ts';
-import { countedClusters } from './refcounts.ts';
+import { countedInSlices } from './refcounts.ts';
+
+/** The walk that `regions` needs, in slices. Its answer is iterated without another one. */
+export function* ownership(image: Claimants): Generator<Progress, Iterable<Region>> {
+  const owners = new Owners(image);
+  yield* owners.walk();
+  const places = yield* sorted(owners.places, ({ cluster }) => cluster, 'sorting tables');
+  const counted = yield* countedInSlices(image.device, image.geometry);
+  return { [Symbol.iterator]: () => regions(image, { owners, places, counted }) };
+}
+
+/** What one walk told. */
+interface Ownership {
+  readonly owners: Owners;
+  /** By cluster. */
+  readonly places: readonly Place[];
+  /** Clusters with a refcount above 0. */
+  readonly counted: ClusterBitmap;
+}
 
 /** Tiles the file exactly. What nothing refers to is `free` where its refcount is 0, else `leaked`. */
-export function* regions(image: Claimants): Generator<Region> {
+function* regions(image: Claimants, told: Ownership): Generator<Region> {
   const { clusterSize } = image.geometry;
   const fileSize = image.device.size;
-  for (const { cluster, end, role, label } of clusterRegions(image, image.geometry)) {
+  for (const { cluster, end, role, label } of clusterRegions(told)) {
     const offset = cluster * clusterSize;
     const length = Math.min(end * clusterSize, fileSize) - offset;
     yield label === undefined ? { offset, length, role } : { offset, length, role, label };
@@ -26,11 +45,8 @@ interface ClusterRegion {
   readonly label?: string;
 }
 
-function* clusterRegions(image: Claimants, g: Geometry): Generator<ClusterRegion> {
-  const owners = new Owners(image);
-  const counted = countedClusters(image.device, g);
+function* clusterRegions({ owners, places, counted }: Ownership): Generator<ClusterRegion> {
   const { clusters, used, twice } = owners;
-  const places = owners.places.sort((a, b) => a.cluster - b.cluster);
   let next = 0;
   for (let cluster = 0; cluster < clusters; ) {
     while (next < places.length && endOf(places[next] as Place) <= cluster) next++;

@@ -15,7 +15,7 @@ import type { CheckReport } from '../finding.ts';
 import { clusterFault, type Geometry, tableFault } from './geometry.ts';
 import { backingName, geometry, readHeader } from './header.ts';
 import { Header } from './layout.ts';
-import { regions } from './regions.ts';
+import { ownership } from './regions.ts';
 import { reportOf } from './rules.ts';
 import { conversionOptions } from './source.ts';
 import { faultText, Survey } from './survey.ts';
@@ -99,7 +99,11 @@ export class QedImage implements Image {
   }
 
   regions(): Iterable<Region> {
-    return regions(this.geometry, runToEnd(this.surveyed()), this.device.size);
+    return runToEnd(this.ownership());
+  }
+
+  *ownership(): Generator<Progress, Iterable<Region>> {
+    return yield* ownership(this.geometry, yield* this.surveyed(), this.device.size);
   }
 
   /** None: QED marks nothing free, and QEMU only ever appends. */

@@ -2,16 +2,27 @@
  * Who owns each byte of a QED file: the header area, tables, data, clusters that two things claim, and what nothing
  * refers to. Told from a survey, in host order.
  */
+import type { Progress } from '../../bytes/progress.ts';
+import { sorted } from '../../bytes/sorted.ts';
 import type { Region } from '../driver.ts';
 import type { Geometry } from './geometry.ts';
 import type { Survey, TablePlace } from './survey.ts';
 
+/** What `regions` needs beside a survey, in slices. */
+export function* ownership(g: Geometry, survey: Survey, fileSize: number): Generator<Progress, Iterable<Region>> {
+  const tables = yield* sorted(survey.tables, ({ offset }) => offset, 'sorting tables');
+  return { [Symbol.iterator]: () => regions(g, survey, tables, fileSize) };
+}
+
 /** Tiles [0, fileSize) (bytes). The header area is the header's own, whatever dead bytes it hides. */
-export function* regions(g: Geometry, survey: Survey, fileSize: number): Generator<Region> {
+function* regions(
+  g: Geometry,
+  { used, twice }: Survey,
+  tables: readonly TablePlace[],
+  fileSize: number,
+): Generator<Region> {
   const { clusterSize } = g;
   const clusters = g.fileEnd / clusterSize;
-  const { used, twice } = survey;
-  const tables = survey.tables.toSorted((a, b) => a.offset - b.offset);
   // header_size 0 is out of order, but the header is there all the same.
   const header = Math.max(g.headerClusters, 1);
   yield { offset: 0, length: header * clusterSize, role: used.has(0) ? 'overlap' : 'header' };
