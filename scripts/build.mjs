@@ -78,6 +78,7 @@ const PARTS = [
     test: /device.(combining|commit|file-site|fresh|fence|in-use|journal-[rw]|journal\.|lock|recover|rollback|staged-)/,
     priority: 9,
   },
+  { name: 'lazy-programs', test: /src.host.programs/, priority: 9 },
   { name: 'core', test: /src./, priority: 1 },
 ];
 
@@ -86,7 +87,7 @@ const loadOnUse = {
   name: 'load-on-use',
   renderChunk(code) {
     const loads =
-      /^(?:const|let|var) (\w+) = require\("((?:node:(?:zlib|crypto|os|readline(?:\/promises)?))|\.\/lazy-[\w-]+\.cjs)"\);$/gm;
+      /^(?:const|let|var) (\w+) = require\("((?:node:(?:zlib|crypto|os|child_process|readline(?:\/promises)?))|\.\/lazy-[\w-]+\.cjs)"\);$/gm;
     if (!loads.test(code)) return null;
     const lazily =
       'function lazily(load) { let part; return new Proxy({}, { get: (_, name) => (part ??= load())[name] }); }';

@@ -11,11 +11,13 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createInterface as createQuestion } from 'node:readline/promises';
-import type { Progress } from './bytes/progress.ts';
-import type { Invocation } from './commands/argv.ts';
+import type { Invocation, Settings } from './commands/argv.ts';
+import { ProgressLine } from './commands/progress-line.ts';
 import type { Front, Runner } from './commands/run.ts';
 import type { Sink } from './commands/sink.ts';
 import type { Style } from './commands/style.ts';
+import { Page, pagerOf, pagerRuns, showsColours } from './host/pager.ts';
+import { ReadingProgram, runShell } from './host/programs.ts';
 import type { Debugger } from './session/debugger.ts';
 
 declare const PLATTER_VERSION: string;
@@ -83,18 +85,23 @@ async function main(argv: readonly string[]): Promise<number> {
   if (asked.mode === 'version') return version();
   if (asked.mode === 'help') {
     const { showHelp } = await import('./commands/to-yargs.ts');
-    await showHelp(asked.command, (text) => out.text(text));
+    const { page } = programs(asked.settings, false);
+    const to = page?.();
+    await showHelp(asked.command, (text) => (to ?? out).text(text));
+    await to?.end();
     return 0;
   }
   const host = new Debugger(asked.settings.follow);
   const atPrompt = asked.mode === 'prompt' && isTerminal(STDIN);
+  const progress = isTerminal(STDERR) ? new ProgressLine(err, asked.settings.ascii) : undefined;
   const front: Front = {
-    out,
+    out: progress && isTerminal(STDOUT) ? wiping(progress) : out,
     err,
     json: asked.settings.json,
-    style: await style(),
+    style: await style(asked.settings),
     prefix: asked.mode === 'prompt' ? '' : 'platter: ',
-    progress: isTerminal(STDERR) ? showProgress() : undefined,
+    progress: progress && ((how) => progress.show(how)),
+    ...programs(asked.settings, atPrompt),
     cancelled: asked.mode === 'prompt' || writes(asked) ? cancelling() : undefined,
   };
   const runner = new Runner(host, front);
@@ -188,6 +195,7 @@ let running = false;
 function cancelling(): () => boolean {
   running = true;
   process.on('SIGINT', () => {
+    if (pagerRuns()) return;
     if (!running) process.exit(130);
     interrupted = true;
   });
@@ -210,38 +218,48 @@ async function confirmed(asked: Invocation & { mode: 'once' }): Promise<boolean>
   return /^y(es)?$/i.test(answer.trim());
 }
 
-/** Colours where there is a terminal that wants them. */
-async function style(): Promise<Style> {
-  if (!process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb' && isTerminal(STDOUT)) {
+/** Other programs: those behind a pipe, the pager, and the shell. `reading`: the keyboard is read here. */
+function programs({ pager }: Settings, reading: boolean): Pick<Front, 'pipe' | 'page' | 'shell'> {
+  const { env } = process;
+  const paging = pager && isTerminal(STDOUT) ? pagerOf(env) : undefined;
+  const start = (text: string, less: string): ReadingProgram => {
+    const told: Record<string, string> = env['LESS'] === undefined ? { LESS: less, LV: '-c' } : {};
+    return new ReadingProgram(text, { reading, coloured: showsColours(text, env), env: told });
+  };
+  const page = (text: string): Page => {
+    const { rows = 24, columns = 80 } = process.stdout;
+    const coloured = showsColours(text, env);
+    return new Page({ rows, columns, coloured, direct: (bytes) => out.bytes(bytes), start: () => start(text, 'FRX') });
+  };
+  return {
+    pipe: (text) => start(text, 'R'),
+    page: paging === undefined ? undefined : () => page(paging),
+    shell: (command) => runShell(command, { reading }),
+  };
+}
+
+/** Standard output on a terminal where progress may be standing in the way. */
+function wiping(progress: ProgressLine): Sink {
+  return {
+    bytes(bytes) {
+      progress.wipe();
+      out.bytes(bytes);
+    },
+    text(text) {
+      progress.wipe();
+      out.text(text);
+    },
+  };
+}
+
+/** Colours where they are asked for, or where there is a terminal that wants them. */
+async function style({ color, theme }: Settings): Promise<Style> {
+  const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
+  const wanted = FORCE_COLOR ? FORCE_COLOR !== '0' : !NO_COLOR && TERM !== 'dumb' && isTerminal(STDOUT);
+  if (theme !== 'mono' && (color === 'auto' ? wanted : color !== 'never')) {
     return (await import('./commands/to-text-colours.ts')).COLOURS;
   }
   return (await import('./commands/style.ts')).PLAIN;
-}
-
-/** Milliseconds before progress is worth a line, and between two updates of it. */
-const PATIENCE = 400;
-const UPDATE = 100;
-
-/** One line on standard error, overwritten, and wiped at the end. No escape codes: blanks wipe too. */
-function showProgress(): (progress: Progress | undefined) => void {
-  let next = 0;
-  let width = 0;
-  return (progress) => {
-    const now = Date.now();
-    if (!progress) {
-      if (width > 0) err.text(`\r${' '.repeat(width)}\r`);
-      next = 0;
-      width = 0;
-      return;
-    }
-    if (next === 0) next = now + PATIENCE;
-    if (now < next) return;
-    const percent = progress.total > 0 ? ` ${Math.floor((progress.done * 100) / progress.total)}%` : '';
-    const text = `${progress.what}${percent}`;
-    err.text(`\r${text.padEnd(width)}`);
-    width = Math.max(width, text.length);
-    next = now + UPDATE;
-  };
 }
 
 /** Usage that cannot be understood is the user's to mend: one sentence, and where help is. */

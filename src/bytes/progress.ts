@@ -3,7 +3,10 @@ export interface Progress {
   /** What is being done: 'l2 tables', 'refcounts'. */
   readonly what: string;
   readonly done: number;
+  /** As far as it is known: it may grow; 0 when it is not known. */
   readonly total: number;
+  /** What `done` and `total` count, where that is something anybody can picture. */
+  readonly unit?: 'bytes';
 }
 
 /** Runs a generator of progress to its end, telling each step to `report`, and answers its result. */

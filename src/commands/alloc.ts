@@ -42,7 +42,12 @@ function* allocatedBytes(image: Image, from: number, to: number): Generator<Prog
       total += Math.min(start + (length[i] as number) * unit, to) - Math.max(start, from);
     }
     const last = count - 1;
-    yield { what: 'counting', done: last < 0 ? 0 : (guest[last] as number) * unit - from, total: to - from };
+    yield {
+      what: 'counting',
+      done: last < 0 ? 0 : (guest[last] as number) * unit - from,
+      total: to - from,
+      unit: 'bytes',
+    };
   }
   return total;
 }

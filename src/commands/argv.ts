@@ -12,6 +12,11 @@ import { type Flags, flag, flagWith, oneOf, text } from './params.ts';
 import { flagValue, type Split, split, type Values, valuesOf } from './parse.ts';
 
 export const OUTPUTS = ['human', 'json'] as const;
+/** When to colour, or how many colours the terminal has. */
+export const COLOR_CHOICES = ['auto', 'always', 'never', '16', '256', '24bit'] as const;
+export const THEMES = ['dark', 'light', 'mono'] as const;
+export type ColorChoice = (typeof COLOR_CHOICES)[number];
+export type Theme = (typeof THEMES)[number];
 
 /** Options of the program itself, valid with every subcommand. */
 export const PROGRAM_FLAGS = {
@@ -26,6 +31,14 @@ export const PROGRAM_FLAGS = {
     'none',
   ),
   cmd: flagWith(text('COMMAND', 'run this command and exit; may be given again'), undefined, 'c'),
+  color: flagWith(
+    oneOf('WHEN', COLOR_CHOICES, 'colours: where the terminal has them, always, never, or that many'),
+    'auto',
+  ),
+  theme: flagWith(oneOf('NAME', THEMES, 'colours for a dark or a light background, or none'), undefined),
+  ascii: flag('no characters beyond ASCII on the screen'),
+  'no-tui': flag('the line prompt in place of the screen'),
+  'no-pager': flag('no pager for output that is longer than the terminal'),
   help: flag('show help', 'h'),
   version: flag('show the version', 'V'),
 } as const satisfies Flags;
@@ -35,6 +48,13 @@ export interface Settings {
   readonly format: string | undefined;
   readonly json: boolean;
   readonly follow: FollowPolicy;
+  readonly color: ColorChoice;
+  /** Undefined: as the environment has it. */
+  readonly theme: Theme | undefined;
+  readonly ascii: boolean;
+  /** False: the line prompt, even where the screen could be. */
+  readonly tui: boolean;
+  readonly pager: boolean;
 }
 
 export type Invocation = { readonly settings: Settings } & (
@@ -80,10 +100,16 @@ function headOf(argv: readonly string[]): number | undefined {
 }
 
 function settingsOf({ flags }: Split): Settings {
+  const value = (name: keyof typeof PROGRAM_FLAGS): unknown => flagValue(PROGRAM_FLAGS[name], flags.get(name));
   return {
-    format: flagValue(PROGRAM_FLAGS.format, flags.get('format')) as string | undefined,
-    json: flagValue(PROGRAM_FLAGS.output, flags.get('output')) === 'json',
-    follow: flagValue(PROGRAM_FLAGS.follow, flags.get('follow')) as FollowPolicy,
+    format: value('format') as string | undefined,
+    json: value('output') === 'json',
+    follow: value('follow') as FollowPolicy,
+    color: value('color') as ColorChoice,
+    theme: value('theme') as Theme | undefined,
+    ascii: value('ascii') as boolean,
+    tui: !value('no-tui'),
+    pager: !value('no-pager'),
   };
 }
 

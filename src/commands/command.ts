@@ -9,7 +9,7 @@ import type { Progress } from '../bytes/progress.ts';
 import type { Debugger } from '../session/debugger.ts';
 import type { Session } from '../session/session.ts';
 import type { Flags, Params, ValuesOf } from './params.ts';
-import type { View } from './view.ts';
+import type { MapView, View } from './view.ts';
 
 /** A command at work: it tells how far it has come, and answers a view. What takes no time answers at once. */
 export type Work = Generator<Progress, View> | View;
@@ -35,6 +35,8 @@ interface Declaration<P extends Params, F extends Flags> {
   readonly params: P;
   readonly flags: F;
   readonly examples: readonly [Example, ...Example[]];
+  /** The kind of view it can be given behind a pipe: `map | setmap`. */
+  readonly takes?: MapView['kind'];
   /** A question to ask on a terminal before it runs as a subcommand; undefined: none is needed. */
   confirm?(values: Readonly<Record<string, unknown>>, image: string): string | undefined;
 }
@@ -49,15 +51,15 @@ export type Place = 'image' | 'steps' | 'files' | 'prompt';
 /** The declaration with its types rubbed out: what the runner and the writers of help see. */
 export interface Command extends Declaration<Params, Flags> {
   readonly place: Place;
-  readonly run: (host: Debugger, values: Readonly<Record<string, unknown>>, line: string) => Work;
+  readonly run: (host: Debugger, values: Readonly<Record<string, unknown>>, line: string, input?: MapView) => Work;
   /** How it runs as a subcommand, where that differs: straight to the file, nothing staged. */
   readonly runOnce?: (host: Debugger, values: Readonly<Record<string, unknown>>) => Work;
 }
 
 interface OnImage<P extends Params, F extends Flags> extends Declaration<P, F> {
   readonly place: 'image' | 'steps';
-  /** `line` is the command as typed, for the list of steps. */
-  run(session: Session, values: ValuesOf<P, F>, line: string): Work;
+  /** `line` is the command as typed, for the list of steps; `input` what stood before the pipe. */
+  run(session: Session, values: ValuesOf<P, F>, line: string, input?: MapView): Work;
   runOnce?(session: Session, values: ValuesOf<P, F>): Work;
 }
 
@@ -71,7 +73,7 @@ export function imageCommand<const P extends Params, const F extends Flags>(decl
   const { run, runOnce, ...rest } = declared;
   return {
     ...rest,
-    run: (host, values, line) => run(host.current(), values as ValuesOf<P, F>, line),
+    run: (host, values, line, input) => run(host.current(), values as ValuesOf<P, F>, line, input),
     runOnce: runOnce && ((host, values) => runOnce(host.current(), values as ValuesOf<P, F>)),
   };
 }

@@ -1,7 +1,8 @@
 /**
  * The prompt's line, cut into words as a shell does: blanks separate, '…' and "…" quote, backslash takes the next
- * character as it is, # at the start of a word begins a comment, ; ends a command. An unquoted | is refused rather
- * than taken as a letter: it is kept for pipes.
+ * character as it is, # at the start of a word begins a comment, ; ends a command. Everything behind the first
+ * unquoted | is kept as it stands, to the end of the line: it is a shell's to read (run.ts). A line that begins
+ * with ! is a shell's as a whole.
  *
  * Words keep where they stood, for completion and for pointing at a mistake.
  */
@@ -17,18 +18,27 @@ export interface Word {
 /** One command of a line. */
 export interface Statement {
   readonly words: readonly Word[];
-  /** The statement's own text, for the list of steps. */
+  /** The statement's own text without its pipe, for the list of steps. */
   readonly text: string;
+  /** What stands behind `|`, blanks around it cut off; it may be empty, and so may `words` be before it. */
+  readonly pipe?: Word;
 }
 
-/** Throws ImageError `unterminated-quote` or `no-pipes`. */
+/** The command of a line that begins with !, for a shell; undefined: the line is Platter's own. */
+export function shellCommand(line: string): string | undefined {
+  return /^\s*!(.*)$/s.exec(line)?.[1]?.trim();
+}
+
+/** Throws ImageError `unterminated-quote`. */
 export function statements(line: string): Statement[] {
   const found: Statement[] = [];
   let words: Word[] = [];
-  const finish = (): void => {
+  const finish = (pipe?: Word): void => {
     const first = words[0];
     const last = words[words.length - 1];
-    if (first && last) found.push({ words, text: line.slice(first.from, last.to) });
+    const text = first && last ? line.slice(first.from, last.to) : '';
+    if (pipe) found.push({ words, text, pipe });
+    else if (first) found.push({ words, text });
     words = [];
   };
   let at = 0;
@@ -39,6 +49,9 @@ export function statements(line: string): Statement[] {
     else if (c === ';') {
       finish();
       at++;
+    } else if (c === '|') {
+      finish(restOf(line, at + 1));
+      return found;
     } else {
       const word = readWord(line, at);
       words.push(word);
@@ -49,13 +62,19 @@ export function statements(line: string): Statement[] {
   return found;
 }
 
+/** All that follows, without the blanks around it. */
+function restOf(line: string, from: number): Word {
+  const text = line.slice(from).trim();
+  const start = text === '' ? line.length : line.indexOf(text, from);
+  return { text, from: start, to: start + text.length };
+}
+
 function readWord(line: string, from: number): Word {
   let text = '';
   let at = from;
   while (at < line.length) {
     const c = line[at] as string;
-    if (isBlank(c) || c === ';') break;
-    if (c === '|') throw noPipes(at);
+    if (isBlank(c) || c === ';' || c === '|') break;
     if (c === '\\' && at + 1 < line.length) {
       text += line[at + 1];
       at += 2;
@@ -83,14 +102,6 @@ function closingQuote(line: string, open: number): number {
     code: 'unterminated-quote',
     what: `the quote ${quote} at character ${open + 1} is never closed`,
     tryThis: 'put a backslash before it to take it as a character',
-  });
-}
-
-function noPipes(at: number): ImageError {
-  return new ImageError({
-    code: 'no-pipes',
-    what: `there are no pipes here: | at character ${at + 1}`,
-    tryThis: "'|' in quotes for the character itself; setmap --all to map everything",
   });
 }
 

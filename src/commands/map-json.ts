@@ -36,7 +36,7 @@ export function* writeMapJson(view: MapView, sink: Sink, shortListing = SHORT_LI
   for (const batch of mapBatches(chain, from, to)) {
     if (behind && batch.depth === chain.length - 1) invalid += slowRows(batch, lines, behind);
     else invalid += fastRows(batch, lines);
-    yield { what: 'mapping', done: lines.done - from, total: to - from };
+    yield { what: 'mapping', done: lines.done - from, total: to - from, unit: 'bytes' };
   }
   lines.finish();
   sink.text(']\n');

@@ -34,7 +34,7 @@ export function* summarize(view: MapView): Generator<Progress, MapSummary> {
         total.bytes += length;
         done = guest + length;
       }
-      yield { what: 'mapping', done: done - from, total: to - from };
+      yield { what: 'mapping', done: done - from, total: to - from, unit: 'bytes' };
     }
   }
   const invalid = totals.find(({ kind }) => kind === 'invalid')?.extents ?? 0;

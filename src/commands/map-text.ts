@@ -34,7 +34,7 @@ function* inGuestOrder({ chain, from, to }: MapView, rows: Rows): Generator<Prog
       rows.row(extent, batch.depth);
       done = extent.guest + extent.length;
     }
-    yield { what: 'mapping', done: done - from, total: to - from };
+    yield { what: 'mapping', done: done - from, total: to - from, unit: 'bytes' };
   }
 }
 
@@ -42,10 +42,12 @@ function* inGuestOrder({ chain, from, to }: MapView, rows: Rows): Generator<Prog
 function* inHostOrder({ chain, from, to }: MapView, rows: Rows): Generator<Progress, void> {
   const found: (Extent & { readonly depth: number })[] = [];
   for (const batch of mapBatches(chain, from, to)) {
+    let done = from;
     for (const extent of extentsOf(batch)) {
       if (extent.host !== undefined) found.push({ ...extent, depth: batch.depth });
+      done = extent.guest + extent.length;
     }
-    yield { what: 'mapping', done: found.length, total: found.length };
+    yield { what: 'mapping', done: done - from, total: to - from, unit: 'bytes' };
   }
   found.sort((a, b) => a.depth - b.depth || (a.host as number) - (b.host as number) || a.guest - b.guest);
   for (const { depth, ...extent } of found) rows.row(extent, depth);

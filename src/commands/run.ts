@@ -4,7 +4,9 @@
  * Invariants:
  *  1. A failed command does not stop those that follow; the exit status remembers it.
  *  2. Work is run in slices, so that Ctrl-C is heard; a cancelled command is given back what it holds (`return`).
- *  3. Results go to `out`, complaints to `err`.
+ *  3. Results go to `out`, or to the program behind a pipe; complaints to `err`.
+ *  4. A program is started when there is something to read: a command that fails starts none. What comes of it is
+ *     written only as fast as it reads, and no further than it reads.
  */
 import type { Progress } from '../bytes/progress.ts';
 import { ImageError } from '../errors.ts';
@@ -12,13 +14,16 @@ import type { Debugger } from '../session/debugger.ts';
 import { CATALOG } from './catalog.ts';
 import type { Command, Work } from './command.ts';
 import { commandNamed, notFound } from './help.ts';
-import { statements } from './line.ts';
+import { type Statement, shellCommand, type Word } from './line.ts';
+import type { Outlet } from './outlet.ts';
 import { parse, type Values } from './parse.ts';
+import { chains, checkInput, checkPipe, noPrograms, notStarted } from './pipe.ts';
 import { printableLines } from './printable.ts';
 import type { Sink } from './sink.ts';
-import type { Style } from './style.ts';
+import { PLAIN, type Style } from './style.ts';
 import { errorJson, writeJson } from './to-json.ts';
 import { writeText } from './to-text.ts';
+import type { MapView, View } from './view.ts';
 
 /** How a run shows itself. */
 export interface Front {
@@ -32,6 +37,12 @@ export interface Front {
   progress?(progress: Progress | undefined): void;
   /** Asked now and then: has the user pressed Ctrl-C? */
   cancelled?(): boolean;
+  /** Starts the program of `COMMAND | program`. Absent: there are no programs here. */
+  pipe?(program: string): Outlet;
+  /** Where the output of one command goes that may be longer than the screen. Absent: straight to `out`. */
+  page?(): Outlet;
+  /** Runs `!command` to its end, and answers its exit status; an empty command is the user's shell. */
+  shell?(command: string): Promise<number>;
 }
 
 /** The user pressed Ctrl-C. */
@@ -69,14 +80,13 @@ export class Runner {
   /** One line of the prompt: all its commands, whether or not one fails. */
   async line(line: string): Promise<void> {
     await this.#guarded(async () => {
-      for (const { words, text } of statements(line)) {
-        await this.#guarded(() => {
-          const [name, ...rest] = words.map((word) => word.text);
-          const command = commandNamed(CATALOG, name as string);
-          if (!command) throw notFound(CATALOG, name as string);
-          const values = parse(command, rest);
-          return this.#show(command.run(this.#host, values, text));
-        });
+      const command = shellCommand(line);
+      if (command !== undefined) {
+        await this.#shell(command);
+        return;
+      }
+      for (const chain of chains(line)) {
+        await this.#guarded(() => this.#chain(chain));
         if (this.#host.quitting) return;
       }
     });
@@ -105,22 +115,86 @@ export class Runner {
     this.#complain(`${steps} not committed, and the file is unchanged. Try: commit, or discard`);
   }
 
-  async #show(work: Work): Promise<void> {
-    const { out, json, style } = this.#front;
-    const view = 'next' in work ? await this.#finish(work) : work;
-    this.#statuses.add(await this.#finish(json ? writeJson(view, out) : writeText(view, out, style)));
+  /** One command, or several that hand their views on. */
+  async #chain(chain: readonly Statement[]): Promise<void> {
+    const line = chain.map(({ text }) => text).join(' | ');
+    let input: MapView | undefined;
+    for (const [i, { words, pipe }] of chain.entries()) {
+      checkPipe(words, pipe);
+      const command = commandOf(words);
+      const work = command.run(this.#host, parse(command, words.slice(1).map(textOf)), line, input);
+      const next = chain[i + 1];
+      if (next) input = checkInput(await this.#viewOf(work), command, commandOf(next.words));
+      else await this.#show(work, pipe?.text);
+    }
   }
 
-  async #finish<T>(work: Generator<Progress, T>): Promise<T> {
+  async #shell(command: string): Promise<void> {
+    const { shell } = this.#front;
+    if (!shell) throw noPrograms();
+    const status = await shell(command);
+    if (status === 0) return;
+    throw new ImageError({ code: 'shell-status', what: `the shell's exit status was ${status}` });
+  }
+
+  async #show(work: Work, program?: string): Promise<void> {
+    const view = await this.#viewOf(work);
+    const outlet = this.#outlet(program);
+    if (!outlet) {
+      this.#statuses.add((await this.#write(view)) ?? 0);
+      return;
+    }
+    let remark: string | undefined;
+    try {
+      this.#statuses.add((await this.#write(view, outlet)) ?? 0);
+    } finally {
+      remark = await outlet.end().catch((error: unknown) => {
+        throw notStarted(error, program);
+      });
+    }
+    if (remark !== undefined) this.#complain(remark);
+  }
+
+  #outlet(program: string | undefined): Outlet | undefined {
+    const { pipe, page } = this.#front;
+    if (program === undefined) return page?.();
+    if (!pipe) throw noPrograms();
+    return pipe(program);
+  }
+
+  /** Undefined: nobody wanted to read it to its end. */
+  #write(view: View, outlet?: Outlet): Promise<number | undefined> {
+    const { out, json, style } = this.#front;
+    const sink = outlet ?? out;
+    const ink = outlet?.coloured === false ? PLAIN : style;
+    return this.#finish(json ? writeJson(view, sink) : writeText(view, sink, ink), outlet);
+  }
+
+  #viewOf(work: Work): View | Promise<View> {
+    return 'next' in work ? this.#finish(work) : work;
+  }
+
+  #finish<T>(work: Generator<Progress, T>): Promise<T>;
+  #finish<T>(work: Generator<Progress, T>, outlet: Outlet | undefined): Promise<T | undefined>;
+  async #finish<T>(work: Generator<Progress, T>, outlet?: Outlet): Promise<T | undefined> {
     const { progress, cancelled } = this.#front;
     let sliceEnd = Date.now() + SLICE;
     try {
       for (;;) {
         const step = work.next();
+        const room = outlet?.room();
+        if (room) {
+          progress?.(undefined);
+          await room;
+        }
         if (step.done) return step.value;
+        if (outlet?.gone) {
+          work.return(undefined as T);
+          return undefined;
+        }
         if (Date.now() < sliceEnd) continue;
-        progress?.(step.value);
-        if (cancelled) await nextTurn();
+        if (!outlet?.drawing) progress?.(step.value);
+        if (cancelled || outlet) await nextTurn();
         if (cancelled?.()) {
           work.return(undefined as T);
           throw new Cancelled();
@@ -146,6 +220,17 @@ export class Runner {
   #complain(text: string): void {
     this.#front.err.text(`${this.#front.prefix}${printableLines(text)}\n`);
   }
+}
+
+function commandOf(words: readonly Word[]): Command {
+  const name = words[0]?.text ?? '';
+  const command = commandNamed(CATALOG, name);
+  if (!command) throw notFound(CATALOG, name);
+  return command;
+}
+
+function textOf({ text }: Word): string {
+  return text;
 }
 
 function nextTurn(): Promise<void> {

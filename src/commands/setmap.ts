@@ -8,19 +8,22 @@ import type { ConversionTarget, Image, Region } from '../drivers/driver.ts';
 import { ImageError } from '../errors.ts';
 import type { Session } from '../session/session.ts';
 import { imageCommand } from './command.ts';
+import { clip } from './map-walk.ts';
 import { flag, optional, orWord, size } from './params.ts';
-import { message } from './view.ts';
+import { type MapView, message } from './view.ts';
 
 export const setmap = imageCommand({
   name: 'setmap',
   group: 'convert',
   place: 'steps',
+  takes: 'map',
   summary: 'Map a guest range of the target, or all of the source',
   details:
     'GUEST, HOST and LENGTH are bytes: `setmap 0 0x50000 64k` says that guest bytes 0 to 65535 are bytes 0x50000 to ' +
     '0x5ffff of the file; `setmap 0 zero 64k` that they read as zeros. All three must be multiples of what the target aligns to. Refused: a guest range that is ' +
     'mapped already (--force maps it anew), a place that holds tables, a place past the end of the file, and a place ' +
-    'that another guest range has.',
+    'that another guest range has. Behind a pipe, `map | setmap`, it maps the extents that map lists: of a guest range ' +
+    'as `map 0 1M | setmap`, or of all.',
   params: {
     guest: optional(size('GUEST', 'first guest byte'), undefined),
     host: optional(orWord('zero', size('HOST', 'the byte of the file where it lies, or `zero`')), undefined),
@@ -33,9 +36,17 @@ export const setmap = imageCommand({
   examples: [
     { line: 'open-target qed; setmap --all', image: 'start.qcow2' },
     { line: 'open-target qed; setmap 0 0x5000 16k', image: 'plain.qcow2' },
+    { line: 'open-target qed; map | setmap --all', image: 'start.qcow2' },
   ],
-  *run(session, { guest, host, length, all, force }, line) {
+  *run(session, { guest, host, length, all, force }, line, input) {
     const target = openedTarget(session, 'setmap');
+    if (input) {
+      if (guest !== undefined) throw badCount('setmap behind a pipe takes no numbers');
+      checkList(input, session, target);
+      yield* session.step(line, ({ image, target: open }) => mapTheRest(image, open as ConversionTarget, input, force));
+      const { from, to } = input;
+      return message(`mapped what the list has of guest ${hex(from)}..${hex(to)}`, { from, to });
+    }
     if (all) {
       if (guest !== undefined) throw badCount('setmap --all takes no numbers');
       yield* session.step(line, ({ image, target: open }) => mapTheRest(image, open as ConversionTarget));
@@ -62,21 +73,38 @@ function* mapOne(extent: Extent, { size }: Image, target: ConversionTarget, forc
   yield { what: 'mapping', done: 1, total: 1 };
 }
 
-/** What was mapped by hand stays as it is; usually nothing was, and then this is the plain loop. */
-function* mapTheRest(source: Image, target: ConversionTarget): Generator<Progress, void> {
-  target.sync();
+/**
+ * Everything, or what `list` has. What was mapped by hand stays as it is, but for `force`; usually nothing was, and
+ * then this is the plain loop.
+ */
+function* mapTheRest(
+  source: Image,
+  target: ConversionTarget,
+  list: Pick<MapView, 'from' | 'to' | 'shape'> = { from: 0, to: source.size, shape: 'list' },
+  force = false,
+): Generator<Progress, void> {
+  const { from, to, shape } = list;
   const mapped = new Ranges();
-  for (const batch of target.view().mappings()) {
-    for (const { kind, guest, length } of batch) if (kind !== 'unallocated') mapped.add(guest, length);
+  target.sync();
+  if (!force) {
+    for (const batch of target.view().mappings(from, to)) {
+      for (const { kind, guest, length } of batch) if (kind !== 'unallocated') mapped.add(guest, length);
+    }
   }
-  if (mapped.count === 0) {
+  const whole = from === 0 && to === source.size && shape === 'list';
+  if (whole && !force && mapped.count === 0) {
     yield* mapAll(source, target);
     return;
   }
-  for (const batch of source.mappings()) {
-    const rest = [...batch].flatMap((extent) => [...without(extent, mapped)]);
-    target.map(extentColumns(rest, 1, source.size));
-    yield { what: 'mapping', done: rest.at(-1)?.guest ?? 0, total: source.size };
+  for (const batch of source.mappings(from, to, 'mapped')) {
+    const rest = [...batch].flatMap((extent) => {
+      const part = clip(extent, from, to);
+      // A list in the order of the file has only what has a place there.
+      return part.length === 0 || (shape === 'by-host' && part.host === undefined) ? [] : [...without(part, mapped)];
+    });
+    target.map(extentColumns(rest, 1, source.size), force);
+    const { guest, length } = rest.at(-1) ?? { guest: from, length: 0 };
+    yield { what: 'mapping', done: guest + length - from, total: to - from, unit: 'bytes' };
   }
   target.sync();
 }
@@ -108,6 +136,26 @@ export function openedTarget({ target }: Session, command: string): ConversionTa
 
 function badCount(what: string): ImageError {
   return new ImageError({ code: 'bad-argument-count', what, tryThis: 'help setmap' });
+}
+
+/** Throws ImageError when the list is not one of the source's extents, or cuts a cluster of the target. */
+function checkList({ chain, from, to, shape }: MapView, { image }: Session, { clusterSize }: ConversionTarget): void {
+  if (chain[0] !== image) {
+    throw new ImageError({
+      code: 'wrong-input',
+      what: 'map --target lists what the target maps already',
+      tryThis: 'map | setmap',
+    });
+  }
+  if (shape === 'summary') {
+    throw new ImageError({ code: 'wrong-input', what: 'map --summary lists no extents', tryThis: 'map | setmap' });
+  }
+  if (from % clusterSize === 0 && (to % clusterSize === 0 || to === image.size)) return;
+  throw new ImageError({
+    code: 'unaligned',
+    class: 'align',
+    what: `guest range ${hex(from)}..${hex(to)} is not made of whole clusters of the target, ${sizeText(clusterSize)}`,
+  });
 }
 
 /** What the target cannot know, or says less plainly: empty ranges, the disk's end, and who owns the place. */

@@ -39,7 +39,7 @@ export function* firstDifference(source: Image, target: Image): Generator<Progre
     }
     a.advance(length);
     b.advance(length);
-    if ((++steps & 0xffff) === 0) yield { what: 'verifying', done: a.guest, total: source.size };
+    if ((++steps & 0xffff) === 0) yield { what: 'verifying', done: a.guest, total: source.size, unit: 'bytes' };
   }
   return a.done && b.done ? undefined : { guest: a.guest, length: a.left + b.left, source: a.text(), target: b.text() };
 }

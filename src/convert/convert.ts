@@ -64,7 +64,7 @@ export function* mapAll(source: Image, target: ConversionTarget, digest?: Mappin
   for (const batch of source.mappings(0, source.size, 'mapped')) {
     target.map(batch);
     digest?.add(batch);
-    yield { what: 'mapping', done: coveredBytes(batch), total: source.size };
+    yield { what: 'mapping', done: coveredBytes(batch), total: source.size, unit: 'bytes' };
   }
   target.sync();
 }
@@ -165,7 +165,7 @@ class Conversion implements CommitSource {
     const { size } = this.#source;
     for (const batch of target.view().mappings(0, size, 'mapped')) {
       found.add(batch);
-      yield { what: 'verifying', done: coveredBytes(batch), total: size };
+      yield { what: 'verifying', done: coveredBytes(batch), total: size, unit: 'bytes' };
     }
     if (found.text() !== digest) yield* checkComplete(this.#source, target);
   }

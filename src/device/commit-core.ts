@@ -224,7 +224,7 @@ class Commit {
       const { oldSize } = this.#source;
       for (let at = newSize; at < oldSize; at += COMBINED) {
         journal.save('cut', at, readBytes(this.#image, at, Math.min(COMBINED, oldSize - at)));
-        yield { what: 'rollback file', done: at - newSize, total: oldSize - newSize };
+        yield { what: 'rollback file', done: at - newSize, total: oldSize - newSize, unit: 'bytes' };
       }
     }
     if (header) {

@@ -58,7 +58,7 @@ export function stagedSource(staged: StagedDevice, free: Ranges): StagedSource {
         for (const { offset, length } of pieces(range)) {
           out.write(offset, readBytes(staged, offset, length));
           done += length;
-          yield { what: 'new parts', done, total: fresh.total };
+          yield { what: 'new parts', done, total: fresh.total, unit: 'bytes' };
         }
       }
       if (staged.size > out.size) out.resize(staged.size);

@@ -10,7 +10,7 @@ describe('declared examples', () => {
   it('are there for every command, and begin or end with it', () => {
     expect(EXAMPLES.length).toBeGreaterThan(30);
     for (const { name, line } of EXAMPLES)
-      expect(line.split(/; */).some((part) => part.split(' ')[0] === name)).toBe(true);
+      expect(line.split(/ *[;|] */).some((part) => part.split(' ')[0] === name)).toBe(true);
   });
 
   it.each(EXAMPLES)('$line', async ({ line, image }) => {

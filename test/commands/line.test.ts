@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { quoted, statements } from '../../src/commands/line.ts';
+import { quoted, shellCommand, statements } from '../../src/commands/line.ts';
 
 const words = (line: string): string[][] => statements(line).map((s) => s.words.map((w) => w.text));
 
@@ -36,9 +36,35 @@ describe('a line', () => {
     expect(() => statements('open "a b')).toThrow('the quote " at character 6 is never closed');
   });
 
-  it('refuses a pipe, and says what there is instead', () => {
-    expect(() => statements('map | setmap')).toThrow(/no pipes.*character 5.*setmap --all/);
+  it.each<[string, string, string, number]>([
+    ['map | wc -l', 'map', 'wc -l', 6],
+    ['map 0 1M|head -1; echo done  ', 'map 0 1M', 'head -1; echo done', 9],
+    ["map '|' | grep \"it's\" | sort # both", "map '|'", 'grep "it\'s" | sort # both', 10],
+    ['map\\| |x', 'map\\|', 'x', 7],
+    ['map |', 'map', '', 5],
+    ['map || x', 'map', '| x', 5],
+    ['| less', '', 'less', 2],
+  ])('%s: what is behind the pipe stays as it is', (line, text, program, from) => {
+    const all = statements(line);
+    expect(all).toHaveLength(1);
+    expect(all[0]).toMatchObject({ text, pipe: { text: program, from, to: from + program.length } });
   });
+
+  it('a pipe belongs to the last command; quotes and remarks hide it', () => {
+    expect(statements('info; map | cat').map(({ text, pipe }) => [text, pipe?.text])).toEqual([
+      ['info', undefined],
+      ['map', 'cat'],
+    ]);
+    expect(statements('map # | cat')[0]?.pipe).toBeUndefined();
+  });
+
+  it.each([
+    ['!ls -l', 'ls -l'],
+    ['  ! echo "a|b"; exit 3 ', 'echo "a|b"; exit 3'],
+    ['!', ''],
+    ['map !', undefined],
+    ['', undefined],
+  ])('%s is for the shell: %s', (line, command) => expect(shellCommand(line)).toBe(command));
 
   it('knows where words stand, and the text of each command', () => {
     const [first, second] = statements('info ;  map "0" 1M # all');

@@ -138,7 +138,7 @@ describe('the command line', () => {
 describe('a terminal', () => {
   /** `script` runs a program in a pseudo-terminal. */
   const onTerminal = (command: string, env = {}, input = ''): string =>
-    shell(`printf '${input}' | script -qec "${command}" /dev/null`, { TERM: 'xterm', ...env }).out;
+    shell(`printf '${input}' | script -qec "${command}" /dev/null`, { TERM: 'xterm', PLATTER_PAGER: '', ...env }).out;
 
   it('has colours, and with NO_COLOR none', () => {
     expect(onTerminal(`${process.execPath} ${PROGRAM} map ${START}`, { NO_COLOR: '' })).toContain('\u001b[');
