@@ -4,7 +4,7 @@ import type { Progress } from '../bytes/progress.ts';
 import { sizeText } from '../bytes/size.ts';
 import type { Image } from '../drivers/driver.ts';
 import { imageCommand } from './command.ts';
-import { optional, size } from './params.ts';
+import { offset, optional, size } from './params.ts';
 import { rangeOf } from './range.ts';
 import { message } from './view.ts';
 
@@ -19,7 +19,7 @@ export const alloc = imageCommand({
   summary: 'Count the bytes of a guest range that this image itself holds',
   details: 'As in qemu-io, a zero cluster counts as held: the image answers for it, not the backing file.',
   params: {
-    offset: size('OFFSET', 'first guest byte'),
+    offset: offset('OFFSET', 'first guest byte'),
     length: optional(size('LENGTH', 'how many guest bytes; 512 when left out'), DEFAULT_LENGTH),
   },
   flags: {},

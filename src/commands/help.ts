@@ -21,7 +21,9 @@ export function helpCommand(catalog: () => readonly Command[]): Command {
     group: 'help',
     place: 'prompt',
     summary: 'List the commands, or explain one',
-    params: { command: optional(text('COMMAND', 'the command to explain'), undefined) },
+    params: {
+      command: optional({ ...text('COMMAND', 'the command to explain'), completes: 'command' as const }, undefined),
+    },
     flags: {},
     examples: [{ line: 'help' }, { line: 'help map' }],
     run(_host, { command }) {

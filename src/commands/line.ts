@@ -54,6 +54,7 @@ export function statements(line: string): Statement[] {
       return found;
     } else {
       const word = readWord(line, at);
+      if (word.open !== undefined) throw unterminated(line, word.open);
       words.push(word);
       at = word.to;
     }
@@ -69,7 +70,14 @@ function restOf(line: string, from: number): Word {
   return { text, from: start, to: start + text.length };
 }
 
-function readWord(line: string, from: number): Word {
+/** A word that may still be being typed. */
+export interface TypedWord extends Word {
+  /** Where a quote stands that nothing closes. */
+  readonly open?: number;
+}
+
+/** The word that begins at `from`; it ends before a blank, `;` or `|`, or where the line ends. */
+export function readWord(line: string, from: number): TypedWord {
   let text = '';
   let at = from;
   while (at < line.length) {
@@ -82,6 +90,7 @@ function readWord(line: string, from: number): Word {
       const end = closingQuote(line, at);
       const inside = line.slice(at + 1, end);
       text += c === '"' ? inside.replace(/\\(["\\])/g, '$1') : inside;
+      if (end === undefined) return { text, from, to: line.length, open: at };
       at = end + 1;
     } else {
       text += c;
@@ -91,21 +100,25 @@ function readWord(line: string, from: number): Word {
   return { text, from, to: at };
 }
 
-/** Index of the quote that closes the one at `open`; inside "…" a backslash protects the next character. */
-function closingQuote(line: string, open: number): number {
+/** Index of the quote that closes the one at `open`, if any; inside "…" a backslash protects the next character. */
+function closingQuote(line: string, open: number): number | undefined {
   const quote = line[open];
   for (let at = open + 1; at < line.length; at++) {
     if (quote === '"' && line[at] === '\\') at++;
     else if (line[at] === quote) return at;
   }
-  throw new ImageError({
+  return undefined;
+}
+
+function unterminated(line: string, open: number): ImageError {
+  return new ImageError({
     code: 'unterminated-quote',
-    what: `the quote ${quote} at character ${open + 1} is never closed`,
+    what: `the quote ${line[open]} at character ${open + 1} is never closed`,
     tryThis: 'put a backslash before it to take it as a character',
   });
 }
 
-function isBlank(c: string): boolean {
+export function isBlank(c: string): boolean {
   return c === ' ' || c === '\t' || c === '\n' || c === '\r';
 }
 

@@ -1,6 +1,6 @@
 /** `map`: the mapping table itself, guest to host. */
 import { imageCommand } from './command.ts';
-import { flag, flagWith, oneOf, optional, size } from './params.ts';
+import { flag, flagWith, offset, oneOf, optional, size } from './params.ts';
 import { rangeOf } from './range.ts';
 import { openedTarget } from './setmap.ts';
 import type { MapView } from './view.ts';
@@ -17,7 +17,7 @@ export const map = imageCommand({
     'With --output=json the keys and the text are those of `qemu-img map --output=json`. What falls through to a ' +
     'backing file is looked up there only with --follow.',
   params: {
-    offset: optional(size('OFFSET', 'first guest byte; the start of the disk when left out'), 0),
+    offset: optional(offset('OFFSET', 'first guest byte; the start of the disk when left out'), 0),
     length: optional(size('LENGTH', 'how many guest bytes; all that follow when left out'), undefined),
   },
   flags: {

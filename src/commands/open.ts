@@ -1,5 +1,7 @@
 /** `open`: an image comes under edit. */
+
 import { FOLLOW_POLICIES } from '../session/follow.ts';
+import { FORMAT_NAMES } from '../session/formats.ts';
 import { debuggerCommand } from './command.ts';
 import { summaryOf } from './info.ts';
 import { file, flagWith, oneOf, text } from './params.ts';
@@ -16,7 +18,11 @@ export const open = debuggerCommand({
     "image's own folder, `any` opens any local path. Protocols and devices are never followed.",
   params: { file: file('FILE', 'the image') },
   flags: {
-    format: flagWith(text('FORMAT', 'the format of the image: no probing'), undefined, 'f'),
+    format: flagWith(
+      text('FORMAT', 'the format of the image: no probing', () => FORMAT_NAMES),
+      undefined,
+      'f',
+    ),
     follow: flagWith(oneOf('POLICY', FOLLOW_POLICIES, 'which files named in the image may be opened'), undefined),
   },
   examples: [{ line: 'open sample-images/start.qcow2' }, { line: 'open -f raw sample-images/plain.qcow2' }],

@@ -12,11 +12,16 @@ export interface Param<T> {
   readonly doc: string;
   /** Throws ImageError with a sentence that names what was expected. */
   parse(word: string): T;
-  /** Words that could stand here. Empty: no idea (or a file name, which the shell completes). */
+  /** Words that could stand here. Empty: no idea, or what `completes` says. */
   choices(): readonly string[];
+  /** What could stand here besides, and depends on the machine, the image or the screen. */
+  readonly completes?: Completes;
   /** Present: the argument may be left out, and this stands for it. */
   readonly fallback?: { readonly value: T };
 }
+
+/** `option`: keys of `-o`, separated by commas. `field`: a path as `print` takes it. `offset`: one seen on the screen. */
+export type Completes = 'file' | 'field' | 'offset' | 'command' | 'step' | 'option';
 
 /** `--name` without a value (`param` absent), or `--name VALUE`. */
 export interface Flag<T> {
@@ -38,6 +43,11 @@ export function size(placeholder: string, doc: string): Param<number> {
   return { placeholder, doc, choices: () => [], parse: parseAsQemuIo };
 }
 
+/** A place in the disk or the file: as `size`, and Tab knows the places on the screen. */
+export function offset(placeholder: string, doc: string): Param<number> {
+  return { ...size(placeholder, doc), completes: 'offset' };
+}
+
 function parseAsQemuIo(word: string): number {
   try {
     return parseSize(word);
@@ -56,7 +66,12 @@ export function text(placeholder: string, doc: string, choices: () => readonly s
 }
 
 export function file(placeholder: string, doc: string): Param<string> {
-  return text(placeholder, doc);
+  return { ...text(placeholder, doc), completes: 'file' };
+}
+
+/** The path of a field, as `print` takes it. */
+export function field(placeholder: string, doc: string): Param<string> {
+  return { ...text(placeholder, doc), completes: 'field' };
 }
 
 export function oneOf<T extends string>(placeholder: string, choices: readonly T[], doc: string): Param<T> {
@@ -81,6 +96,7 @@ export function options(doc: string): Param<Readonly<Record<string, string>>> {
     placeholder: 'KEY=VALUE,…',
     doc,
     choices: () => [],
+    completes: 'option',
     parse(word) {
       const pairs = word.split(',').filter((pair) => pair !== '');
       return Object.fromEntries(

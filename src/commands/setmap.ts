@@ -9,7 +9,7 @@ import { ImageError } from '../errors.ts';
 import type { Session } from '../session/session.ts';
 import { imageCommand } from './command.ts';
 import { clip } from './map-walk.ts';
-import { flag, optional, orWord, size } from './params.ts';
+import { flag, offset, optional, orWord, size } from './params.ts';
 import { type MapView, message } from './view.ts';
 
 export const setmap = imageCommand({
@@ -25,8 +25,8 @@ export const setmap = imageCommand({
     'that another guest range has. Behind a pipe, `map | setmap`, it maps the extents that map lists: of a guest range ' +
     'as `map 0 1M | setmap`, or of all.',
   params: {
-    guest: optional(size('GUEST', 'first guest byte'), undefined),
-    host: optional(orWord('zero', size('HOST', 'the byte of the file where it lies, or `zero`')), undefined),
+    guest: optional(offset('GUEST', 'first guest byte'), undefined),
+    host: optional(orWord('zero', offset('HOST', 'the byte of the file where it lies, or `zero`')), undefined),
     length: optional(size('LENGTH', 'how many bytes'), undefined),
   },
   flags: {

@@ -20,3 +20,8 @@ export function targetOptionLines(): string[] {
     Object.entries(conversion?.requests ?? {}).map(([key, doc]) => `${name}: ${key}: ${doc}`),
   );
 }
+
+/** The keys of `-o` and what they mean, of one target format. */
+export function targetOptions(format: string): Readonly<Record<string, string>> {
+  return DRIVERS.find(({ name }) => name === format)?.conversion?.requests ?? {};
+}

@@ -1,0 +1,133 @@
+/**
+ * Which word of which command the cursor is on, in a line that may be half typed, and what that word is to the
+ * command: a flag, a flag's value, or one of its arguments. For completion and for the usage hint.
+ */
+import type { Command } from './command.ts';
+import { isBlank, readWord, type TypedWord } from './line.ts';
+import type { Flag, Param } from './params.ts';
+
+export interface AtCursor {
+  /** Of the command under the cursor; where the cursor is on no word, an empty one stands for it. */
+  readonly words: readonly TypedWord[];
+  /** Which of them the cursor is on. */
+  readonly index: number;
+}
+
+/** Undefined in a comment, and in a line for the shell (`!…`). */
+export function wordAtCursor(line: string, cursor: number): AtCursor | undefined {
+  let words: TypedWord[] = [];
+  let at = 0;
+  while (at < line.length) {
+    const c = line[at] as string;
+    if (c === '#' || (c === '!' && words.length === 0)) {
+      if (at < cursor) return undefined;
+      break;
+    }
+    if (c === ';' || c === '|') {
+      if (at >= cursor) break;
+      words = [];
+      at++;
+    } else if (isBlank(c)) at++;
+    else {
+      const word = readWord(line, at);
+      words.push(word);
+      at = word.to;
+    }
+  }
+  const on = words.findIndex(({ from, to }) => from <= cursor && cursor <= to);
+  if (on >= 0) return { words, index: on };
+  const before = words.filter(({ to }) => to < cursor);
+  const gap: TypedWord = { text: '', from: cursor, to: cursor };
+  return { words: [...before, gap, ...words.slice(before.length)], index: before.length };
+}
+
+/** Where commands stand in the line: the first word of each statement. */
+export function commandWords(line: string): TypedWord[] {
+  const found: TypedWord[] = [];
+  let first = true;
+  let at = 0;
+  while (at < line.length && line[at] !== '#') {
+    const c = line[at] as string;
+    if (c === '!' && first) break;
+    if (c === ';' || c === '|') {
+      first = true;
+      at++;
+    } else if (isBlank(c)) at++;
+    else {
+      const word = readWord(line, at);
+      if (first) found.push(word);
+      first = false;
+      at = word.to;
+    }
+  }
+  return found;
+}
+
+/** What a word is to its command. */
+export type Role =
+  | { readonly kind: 'command' }
+  | { readonly kind: 'flag'; readonly flag?: NamedFlag }
+  /** The value of a flag. `attached`: how many characters of the word come before it: `--sort=`. */
+  | { readonly kind: 'value'; readonly flag: NamedFlag; readonly param: Param<unknown>; readonly attached: number }
+  /** `param` is absent where there is one argument too many. */
+  | { readonly kind: 'argument'; readonly index: number; readonly param?: Param<unknown> };
+
+export interface NamedFlag {
+  readonly name: string;
+  readonly flag: Flag<unknown>;
+}
+
+/** As parse.ts splits words, but for words that may be wrong or unfinished. One role a word. */
+export function rolesOf(command: Command, words: readonly string[]): Role[] {
+  const params = Object.values(command.params);
+  const roles: Role[] = [{ kind: 'command' }];
+  let count = 0;
+  let waiting: NamedFlag | undefined;
+  let flagsEnd = false;
+  for (const text of words.slice(1)) {
+    if (waiting?.flag.param) {
+      roles.push({ kind: 'value', flag: waiting, param: waiting.flag.param, attached: 0 });
+      waiting = undefined;
+    } else if (!flagsEnd && text === '--') {
+      flagsEnd = true;
+      roles.push({ kind: 'flag' });
+    } else if (!flagsEnd && text.startsWith('-') && text !== '-' && !/^-\.?\d/.test(text)) {
+      const role = flagRole(command, text);
+      roles.push(role);
+      if (role.kind === 'flag' && role.flag?.flag.param) waiting = role.flag;
+    } else {
+      roles.push({ kind: 'argument', index: count, param: params[count] });
+      count++;
+    }
+  }
+  return roles;
+}
+
+function flagRole(command: Command, text: string): Role {
+  if (text.startsWith('--')) {
+    const equals = text.indexOf('=');
+    const flag = flagNamed(command, text.slice(2, equals < 0 ? undefined : equals));
+    const param = flag?.flag.param;
+    if (flag && param && equals >= 0) return { kind: 'value', flag, param, attached: equals + 1 };
+    return { kind: 'flag', flag };
+  }
+  for (let at = 1; at < text.length; at++) {
+    const flag = shortFlag(command, text[at] as string);
+    if (!flag) return { kind: 'flag' };
+    const { param } = flag.flag;
+    if (!param && at + 1 < text.length) continue;
+    const attached = text[at + 1] === '=' ? at + 2 : at + 1;
+    return param && at + 1 < text.length ? { kind: 'value', flag, param, attached } : { kind: 'flag', flag };
+  }
+  return { kind: 'flag' };
+}
+
+function flagNamed({ flags }: Command, name: string): NamedFlag | undefined {
+  const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
+  return flag && { name, flag };
+}
+
+function shortFlag({ flags }: Command, letter: string): NamedFlag | undefined {
+  const entry = Object.entries(flags).find(([, flag]) => flag.short === letter);
+  return entry && { name: entry[0], flag: entry[1] };
+}

@@ -1,0 +1,73 @@
+/**
+ * One line of the prompt as a row of the terminal: the part of it that fits, with what is set off in it. Only what is
+ * visible is looked at, however long the line.
+ */
+import { boundaryAt, columns, nextBoundary, previousBoundary, shown } from './graphemes.ts';
+
+/** A part of the text to be set off. UTF-16 indices, end exclusive; parts do not overlap and are in order. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+  set(text: string): string;
+}
+
+/**
+ * Where the visible part begins, so that the cursor is in it: at `from`, where it began before, if that still holds
+ * the cursor; else so that the cursor stands in the middle. The last of `width` columns is kept for the cursor.
+ */
+export function windowStart(text: string, cursor: number, from: number, width: number): number {
+  const start = boundaryAt(text, Math.min(from, cursor));
+  if (start === 0 ? fits(text, 0, cursor, width) : from < cursor && fits(text, start, cursor, width)) return start;
+  let back = cursor;
+  let used = 0;
+  while (back > 0) {
+    const before = previousBoundary(text, back);
+    used += shown(text.slice(before, back)).width;
+    if (used > width / 2) break;
+    back = before;
+  }
+  // All that is before the cursor fits after all: no need to scroll.
+  return back > 0 && fits(text, 0, cursor, width) ? 0 : back;
+}
+
+function fits(text: string, from: number, to: number, width: number): boolean {
+  // A character has at least one column, and at most a few UTF-16 units are one character.
+  if (to - from > width * 64) return false;
+  return columns(text.slice(from, to), width) < width;
+}
+
+export interface PaintedRow {
+  readonly text: string;
+  /** Columns. */
+  readonly width: number;
+  /** The first character that did not fit; the text's length when all did. */
+  readonly end: number;
+}
+
+/** The text from `from` on, as far as `width` columns go. */
+export function paintRow(text: string, from: number, width: number, spans: readonly Span[]): PaintedRow {
+  let out = '';
+  let used = 0;
+  let run = '';
+  let set: Span | undefined;
+  const finish = (): void => {
+    out += set && run !== '' ? set.set(run) : run;
+    run = '';
+  };
+  let at = from;
+  while (at < text.length) {
+    const end = nextBoundary(text, at);
+    const one = shown(text.slice(at, end));
+    if (used + one.width > width) break;
+    const span = spans.find((s) => s.from <= at && at < s.to);
+    if (span !== set) {
+      finish();
+      set = span;
+    }
+    run += one.text;
+    used += one.width;
+    at = end;
+  }
+  finish();
+  return { text: out, width: used, end: at };
+}
