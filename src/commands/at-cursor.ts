@@ -2,8 +2,10 @@
  * Which word of which command the cursor is on, in a line that may be half typed, and what that word is to the
  * command: a flag, a flag's value, or one of its arguments. For completion and for the usage hint.
  */
+import { CATALOG } from './catalog.ts';
 import type { Command } from './command.ts';
-import { isBlank, readWord, type TypedWord } from './line.ts';
+import { commandNamed } from './help.ts';
+import { isBlank, readWord, shellCommand, type TypedWord } from './line.ts';
 import type { Flag, Param } from './params.ts';
 
 export interface AtCursor {
@@ -11,56 +13,66 @@ export interface AtCursor {
   readonly words: readonly TypedWord[];
   /** Which of them the cursor is on. */
   readonly index: number;
+  /** The command stands behind `|`: it is one that takes a view, or the name is not finished. */
+  readonly piped: boolean;
 }
 
-/** Undefined in a comment, and in a line for the shell (`!…`). */
+/** Undefined in a comment, and where a shell reads the line: after `!`, and behind `|` before a program. */
 export function wordAtCursor(line: string, cursor: number): AtCursor | undefined {
-  let words: TypedWord[] = [];
-  let at = 0;
-  while (at < line.length) {
-    const c = line[at] as string;
-    if (c === '#' || (c === '!' && words.length === 0)) {
-      if (at < cursor) return undefined;
-      break;
-    }
-    if (c === ';' || c === '|') {
-      if (at >= cursor) break;
-      words = [];
-      at++;
-    } else if (isBlank(c)) at++;
-    else {
-      const word = readWord(line, at);
-      words.push(word);
-      at = word.to;
-    }
-  }
+  const all = typedStatements(line);
+  const statement = all.findLast(({ from }) => from <= cursor);
+  if (!statement || cursor > statement.to) return undefined;
+  const { words, piped } = statement;
   const on = words.findIndex(({ from, to }) => from <= cursor && cursor <= to);
-  if (on >= 0) return { words, index: on };
+  if (on >= 0) return { words, index: on, piped };
   const before = words.filter(({ to }) => to < cursor);
   const gap: TypedWord = { text: '', from: cursor, to: cursor };
-  return { words: [...before, gap, ...words.slice(before.length)], index: before.length };
+  return { words: [...before, gap, ...words.slice(before.length)], index: before.length, piped };
 }
 
 /** Where commands stand in the line: the first word of each statement. */
 export function commandWords(line: string): TypedWord[] {
-  const found: TypedWord[] = [];
-  let first = true;
+  return typedStatements(line).flatMap(({ words }) => words.slice(0, 1));
+}
+
+interface TypedStatement {
+  readonly words: readonly TypedWord[];
+  readonly piped: boolean;
+  /** The part of the line that is this statement's: after the separator before it, up to the one that ends it. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** As `chains` in pipe.ts cuts a line, but for one that may be unfinished or wrong. */
+function typedStatements(line: string): TypedStatement[] {
+  if (shellCommand(line) !== undefined) return [];
+  const found: TypedStatement[] = [];
+  let words: TypedWord[] = [];
+  let piped = false;
+  let from = 0;
   let at = 0;
   while (at < line.length && line[at] !== '#') {
     const c = line[at] as string;
-    if (c === '!' && first) break;
     if (c === ';' || c === '|') {
-      first = true;
-      at++;
+      found.push({ words, piped, from, to: at });
+      words = [];
+      piped = c === '|';
+      from = ++at;
     } else if (isBlank(c)) at++;
     else {
       const word = readWord(line, at);
-      if (first) found.push(word);
-      first = false;
+      // A program behind a pipe; the last word may still become a command.
+      if (piped && words.length === 0 && !takesView(word.text) && word.to < line.length) return found;
+      words.push(word);
       at = word.to;
     }
   }
+  found.push({ words, piped, from, to: at });
   return found;
+}
+
+function takesView(name: string): boolean {
+  return commandNamed(CATALOG, name)?.takes !== undefined;
 }
 
 /** What a word is to its command. */

@@ -67,7 +67,7 @@ export function completionAt(line: string, cursor: number, context: CompletionCo
   const at = wordAtCursor(line.slice(0, cursor), cursor);
   const word = at?.words[at.index];
   if (!at || !word) return undefined;
-  const found = at.index === 0 ? commands(word.text) : inCommand(at.words, at.index, context);
+  const found = at.index === 0 ? commands(word.text, at.piped) : inCommand(at.words, at.index, context);
   const items = found.slice(0, ITEM_LIMIT).map(({ value, label = value, note, more = false }) => {
     return { text: quoted(value), value, label, note, more };
   });
@@ -93,10 +93,11 @@ function inCommand(words: readonly { text: string }[], index: number, context: C
 }
 
 /** Aliases are for those who know them: they complete only when nothing else does. */
-function commands(typed: string): Found[] {
-  const named = CATALOG.filter(({ name }) => name.startsWith(typed));
+function commands(typed: string, piped = false): Found[] {
+  const all = piped ? CATALOG.filter(({ takes }) => takes !== undefined) : CATALOG;
+  const named = all.filter(({ name }) => name.startsWith(typed));
   if (named.length > 0) return named.map(({ name, summary }) => ({ value: name, note: summary }));
-  return CATALOG.flatMap(({ aliases = [], name }) =>
+  return all.flatMap(({ aliases = [], name }) =>
     aliases.filter((alias) => alias.startsWith(typed)).map((alias) => ({ value: alias, note: name })),
   );
 }

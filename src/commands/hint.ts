@@ -27,7 +27,7 @@ export function hintAt(line: string, cursor: number): Hint | undefined {
   const name = at?.words[0]?.text;
   if (!at || name === undefined || name === '') return undefined;
   const command = commandNamed(CATALOG, name) ?? (at.index === 0 ? onlyOne(name) : undefined);
-  if (!command) return unknown(name, at.index === 0);
+  if (!command) return at.piped ? undefined : unknown(name, at.index === 0);
   const texts = at.words.map(({ text }) => text);
   const roles = rolesOf(command, texts);
   const role = roles[at.index] as Role;

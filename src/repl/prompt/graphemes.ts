@@ -9,6 +9,7 @@
  */
 import stringWidth from 'string-width';
 import { printable } from '../../commands/printable.ts';
+import { foldToAscii } from '../paint/fold.ts';
 
 const SEGMENTER = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
@@ -95,13 +96,17 @@ export interface Shown {
   readonly width: number;
 }
 
-export function shown(character: string): Shown {
+/** `ascii`: for a terminal that shows no more than that. */
+export function shown(character: string, ascii = false): Shown {
   const code = character.charCodeAt(0);
   if (character.length === 1 && code >= 0x20 && code < 0x7f) return { text: character, width: 1 };
   const text = printable(character);
   if (text !== character) return { text, width: stringWidth(text) };
   const width = HALF.test(character) ? 0 : stringWidth(character);
-  return width > 0 ? { text, width } : escaped(character);
+  if (width === 0) return escaped(character);
+  if (!ascii) return { text, width };
+  const like = foldToAscii(text);
+  return { text: like, width: like.length };
 }
 
 /** For characters that would be invisible, or end as a question mark. */
@@ -111,29 +116,28 @@ function escaped(character: string): Shown {
 }
 
 /** Columns of `text` as it is shown, up to `most`: longer text is not looked at to its end. */
-export function columns(text: string, most = Number.POSITIVE_INFINITY): number {
+export function columns(text: string, ascii = false, most = Number.POSITIVE_INFINITY): number {
   let width = 0;
   for (let at = 0; at < text.length && width < most; ) {
     const end = nextBoundary(text, at);
-    width += shown(text.slice(at, end)).width;
+    width += shown(text.slice(at, end), ascii).width;
     at = end;
   }
   return width;
 }
 
-/** The beginning of `text` as it is shown, cut so that it fits `width` columns; `mark` stands for what is cut off. */
-export function fitted(text: string, width: number, mark: string): string {
+/** The beginning of `text` as it is shown, cut so that it fits `width` columns; its last column tells of a cut. */
+export function fitted(text: string, width: number, ascii: boolean): string {
   let out = '';
   let used = 0;
   let room = '';
-  const markWidth = columns(mark);
   for (let at = 0; at < text.length; ) {
     const end = nextBoundary(text, at);
-    const one = shown(text.slice(at, end));
-    if (used + one.width > width) return width < markWidth ? '' : room + mark;
+    const one = shown(text.slice(at, end), ascii);
+    if (used + one.width > width) return width < 1 ? '' : room + (ascii ? '>' : '…');
     out += one.text;
     used += one.width;
-    if (used <= width - markWidth) room = out;
+    if (used < width) room = out;
     at = end;
   }
   return out;

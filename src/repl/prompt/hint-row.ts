@@ -25,7 +25,7 @@ interface Piece {
 
 export function hintRow(view: HintView, width: number, style: PromptStyle): string {
   const pieces = piecesOf(view, width, style);
-  return pieces.length === 0 ? '' : joinedTo(width, [{ text: '  ' }, ...pieces], style.ascii ? '>' : '…');
+  return pieces.length === 0 ? '' : joinedTo(width, [{ text: '  ' }, ...pieces], style.ascii);
 }
 
 function piecesOf(view: HintView, width: number, style: PromptStyle): readonly Piece[] {
@@ -53,18 +53,19 @@ function usagePieces({ row, cursor }: HintView, width: number, style: PromptStyl
   if (usage.length === 0) return [saying];
   const dash: Piece = { text: style.ascii ? ' -- ' : ' — ', set: style.faint };
   const whole = [...usage, dash, saying];
-  const fits = whole.reduce((sum, { text }) => sum + columns(text, width), 2) <= width;
+  const fits = whole.reduce((sum, { text }) => sum + columns(text, style.ascii, width), 2) <= width;
   return hint.problem !== undefined && !fits ? [saying] : whole;
 }
 
-function joinedTo(width: number, pieces: readonly Piece[], mark: string): string {
+function joinedTo(width: number, pieces: readonly Piece[], ascii: boolean): string {
   let out = '';
   let left = width;
   for (const { text, set } of pieces) {
-    const cut = fitted(text, left, mark);
+    const cut = fitted(text, left, ascii);
     out += set && cut !== '' ? set(cut) : cut;
-    if (columns(text, left + 1) > left) break;
-    left -= columns(text);
+    const used = columns(text, ascii, left + 1);
+    if (used > left) break;
+    left -= used;
   }
   return out;
 }

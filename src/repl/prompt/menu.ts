@@ -44,7 +44,7 @@ const GAP = 2;
 export function menuLines(menu: Menu, width: number, rows: number, style: PromptStyle): string[] {
   if (rows < 1 || width < 4) return [];
   const { items } = menu;
-  const widest = Math.min(width - GAP, Math.max(...items.map(({ label }) => columns(label, width))));
+  const widest = Math.min(width - GAP, Math.max(...items.map(({ label }) => columns(label, style.ascii, width))));
   return items.length <= rows && items.some(({ note }) => note)
     ? items.map((item, i) => noted(item, i === menu.chosen, widest, width, style))
     : grid(menu, widest, width, rows, style);
@@ -53,7 +53,7 @@ export function menuLines(menu: Menu, width: number, rows: number, style: Prompt
 function noted(item: CompletionItem, chosen: boolean, widest: number, width: number, style: PromptStyle): string {
   const label = cell(item.label, widest, style);
   const room = width - 2 * GAP - widest;
-  const note = room > 3 && item.note ? style.faint(fitted(item.note, room, mark(style))) : '';
+  const note = room > 3 && item.note ? style.faint(fitted(item.note, room, style.ascii)) : '';
   return `${chosen ? '> ' : '  '}${chosen ? style.selected(label) : label}${note === '' ? '' : '  '}${note}`;
 }
 
@@ -78,16 +78,12 @@ function grid(menu: Menu, widest: number, width: number, rows: number, style: Pr
   const shown = Math.min(items.length, first + page);
   if (down < rows && items.length > page) {
     const says = `${first + 1}-${shown} of ${items.length}`;
-    lines.push(style.faint(fitted(`  ${says}`, width, '')));
+    lines.push(style.faint(fitted(`  ${says}`, width, style.ascii)));
   }
   return lines;
 }
 
-function cell(label: string, width: number, style: PromptStyle): string {
-  const text = fitted(label, width, mark(style));
-  return text + ' '.repeat(Math.max(0, width - columns(text)));
-}
-
-function mark({ ascii }: PromptStyle): string {
-  return ascii ? '>' : '…';
+function cell(label: string, width: number, { ascii }: PromptStyle): string {
+  const text = fitted(label, width, ascii);
+  return text + ' '.repeat(Math.max(0, width - columns(text, ascii)));
 }

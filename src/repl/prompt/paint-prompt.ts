@@ -33,8 +33,8 @@ const LEAST = 12;
 
 export function paintPrompt(view: PromptView, width: number, rows: number, style: PromptStyle): Painted {
   const { text, cursor } = view;
-  const label = fitted(view.label, Math.max(0, width - LEAST), '');
-  const indent = columns(label);
+  const label = fitted(view.label, Math.max(0, width - LEAST), style.ascii);
+  const indent = columns(label, style.ascii);
   const all = text.split('\n');
   const on = countEnds(text, cursor);
   const count = Math.max(1, Math.min(rows, all.length));
@@ -82,19 +82,19 @@ function paintLine(line: Line, width: number, style: PromptStyle): { text: strin
   const { row, cursor = 0, ghost, goesOn, spans } = line;
   // The last column is the cursor's at the end of the line, or tells that more follows; the first tells of more before.
   const room = Math.max(1, width - 1);
-  let from = windowStart(row, cursor, line.from, room);
-  if (from > 0) from = windowStart(row, cursor, line.from, room - 1);
+  let from = windowStart(row, cursor, line.from, room, style.ascii);
+  if (from > 0) from = windowStart(row, cursor, line.from, room - 1, style.ascii);
   const left = from > 0 ? style.faint(style.ascii ? '<' : '…') : '';
-  const painted = paintRow(row, from, room - (from > 0 ? 1 : 0), spans);
+  const painted = paintRow(row, from, room - (from > 0 ? 1 : 0), spans, style.ascii);
   const used = painted.width + (from > 0 ? 1 : 0);
-  const x = (from > 0 ? 1 : 0) + columns(row.slice(from, cursor));
+  const x = (from > 0 ? 1 : 0) + columns(row.slice(from, cursor), style.ascii);
   const end =
     painted.end < row.length
       ? style.faint(style.ascii ? '>' : '…')
       : goesOn
         ? style.faint(style.ascii ? '$' : '⏎')
         : '';
-  const ghostText = ghost === '' ? '' : style.ghost(fitted(ghost, Math.max(0, width - used), style.ascii ? '>' : '…'));
+  const ghostText = ghost === '' ? '' : style.ghost(fitted(ghost, Math.max(0, width - used), style.ascii));
   return { text: left + painted.text + end + ghostText, x, from };
 }
 

@@ -15,25 +15,26 @@ export interface Span {
  * Where the visible part begins, so that the cursor is in it: at `from`, where it began before, if that still holds
  * the cursor; else so that the cursor stands in the middle. The last of `width` columns is kept for the cursor.
  */
-export function windowStart(text: string, cursor: number, from: number, width: number): number {
+export function windowStart(text: string, cursor: number, from: number, width: number, ascii: boolean): number {
   const start = boundaryAt(text, Math.min(from, cursor));
-  if (start === 0 ? fits(text, 0, cursor, width) : from < cursor && fits(text, start, cursor, width)) return start;
+  if (start === 0 ? fits(text, 0, cursor, width, ascii) : from < cursor && fits(text, start, cursor, width, ascii))
+    return start;
   let back = cursor;
   let used = 0;
   while (back > 0) {
     const before = previousBoundary(text, back);
-    used += shown(text.slice(before, back)).width;
+    used += shown(text.slice(before, back), ascii).width;
     if (used > width / 2) break;
     back = before;
   }
   // All that is before the cursor fits after all: no need to scroll.
-  return back > 0 && fits(text, 0, cursor, width) ? 0 : back;
+  return back > 0 && fits(text, 0, cursor, width, ascii) ? 0 : back;
 }
 
-function fits(text: string, from: number, to: number, width: number): boolean {
+function fits(text: string, from: number, to: number, width: number, ascii: boolean): boolean {
   // A character has at least one column, and at most a few UTF-16 units are one character.
   if (to - from > width * 64) return false;
-  return columns(text.slice(from, to), width) < width;
+  return columns(text.slice(from, to), ascii, width) < width;
 }
 
 export interface PaintedRow {
@@ -45,7 +46,13 @@ export interface PaintedRow {
 }
 
 /** The text from `from` on, as far as `width` columns go. */
-export function paintRow(text: string, from: number, width: number, spans: readonly Span[]): PaintedRow {
+export function paintRow(
+  text: string,
+  from: number,
+  width: number,
+  spans: readonly Span[],
+  ascii: boolean,
+): PaintedRow {
   let out = '';
   let used = 0;
   let run = '';
@@ -57,7 +64,7 @@ export function paintRow(text: string, from: number, width: number, spans: reado
   let at = from;
   while (at < text.length) {
     const end = nextBoundary(text, at);
-    const one = shown(text.slice(at, end));
+    const one = shown(text.slice(at, end), ascii);
     if (used + one.width > width) break;
     const span = spans.find((s) => s.from <= at && at < s.to);
     if (span !== set) {
