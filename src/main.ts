@@ -12,6 +12,7 @@ import { fstatSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createInterface as createQuestion } from 'node:readline/promises';
 import type { Invocation, Settings } from './commands/argv.ts';
+import { Farewell } from './commands/farewell.ts';
 import { ProgressLine } from './commands/progress-line.ts';
 import type { Front, Runner } from './commands/run.ts';
 import type { Sink } from './commands/sink.ts';
@@ -129,9 +130,22 @@ async function run(asked: Invocation, host: Debugger, runner: Runner, atPrompt: 
     }
   } else {
     await greet(host, asked.settings.json, atPrompt);
-    await prompt(host, runner, atPrompt);
+    const farewell = new Farewell();
+    do await prompt(host, runner, atPrompt, farewell);
+    while (atPrompt && stays(host, farewell));
   }
   runner.end();
+}
+
+/** With steps that would be lost, leaving takes two attempts. */
+function stays(host: Debugger, farewell: Farewell): boolean {
+  // A terminal that has gone away would answer the question with its end, for ever.
+  if (process.stdin.readableEnded || process.stdin.destroyed) return false;
+  const question = farewell.question(host, host.quitting ? 'quit' : 'Ctrl-D');
+  if (question === undefined) return false;
+  err.text(`${question}\n`);
+  host.quitting = false;
+  return true;
 }
 
 function openImage(host: Debugger, { settings }: Invocation, path: string): void {
@@ -156,7 +170,7 @@ async function greet(host: Debugger, json: boolean, atPrompt: boolean): Promise<
 }
 
 /** Lines from standard input until its end or `quit`. */
-async function prompt(host: Debugger, runner: Runner, atPrompt: boolean): Promise<void> {
+async function prompt(host: Debugger, runner: Runner, atPrompt: boolean, farewell: Farewell): Promise<void> {
   const { completions } = await import('./commands/complete.ts');
   const lines = createInterface({
     input: process.stdin,
@@ -175,6 +189,8 @@ async function prompt(host: Debugger, runner: Runner, atPrompt: boolean): Promis
       lines.prompt();
     }
   });
+  // After Ctrl-Z and `fg` the keyboard is read again.
+  lines.on('SIGCONT', () => (running ? lines.resume() : lines.prompt(true)));
   if (atPrompt) lines.prompt();
   for await (const line of lines) {
     running = true;
@@ -182,6 +198,7 @@ async function prompt(host: Debugger, runner: Runner, atPrompt: boolean): Promis
     await runner.line(line);
     running = false;
     if (host.quitting) break;
+    farewell.stays();
     if (atPrompt) lines.prompt();
   }
   lines.close();
