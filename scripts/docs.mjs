@@ -1,5 +1,5 @@
 /** Writes the generated pages of docs/. A test fails when they are stale. */
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 
@@ -10,7 +10,8 @@ const work = await rolldown({
   logLevel: 'warn',
 });
 const { output } = await work.generate({ format: 'esm', codeSplitting: false });
-const { commandsMarkdown } = await import(
-  `data:text/javascript;base64,${Buffer.from(output[0].code).toString('base64')}`
-);
+// A file, not a data: URL, since the code looks for the lessons from where it lies.
+const bundle = join(root, `scripts/.docs-${process.pid}.mjs`);
+writeFileSync(bundle, output[0].code);
+const { commandsMarkdown } = await import(bundle).finally(() => rmSync(bundle));
 writeFileSync(join(root, 'docs/commands.md'), commandsMarkdown());

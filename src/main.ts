@@ -110,7 +110,7 @@ async function main(argv: readonly string[]): Promise<number> {
     await run(asked, host, runner, atPrompt);
     return runner.status;
   } finally {
-    host.close();
+    host.end();
   }
 }
 

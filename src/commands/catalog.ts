@@ -11,6 +11,7 @@ import { getopts } from './getopts.ts';
 import { helpCommand } from './help.ts';
 import { info } from './info.ts';
 import { length } from './length.ts';
+import { answer, lessonCommand, tourCommand } from './lesson.ts';
 import { map } from './map.ts';
 import { open } from './open.ts';
 import { openTarget } from './open-target.ts';
@@ -45,5 +46,8 @@ export const CATALOG: readonly Command[] = [
   rollback,
   recover,
   helpCommand(() => CATALOG),
+  tourCommand(() => CATALOG),
+  lessonCommand(() => CATALOG),
+  answer,
   quit,
 ];

@@ -14,6 +14,7 @@ import type { Debugger } from '../session/debugger.ts';
 import { CATALOG } from './catalog.ts';
 import type { Command, Work } from './command.ts';
 import { commandNamed, notFound } from './help.ts';
+import { spokenView } from './lesson/talk.ts';
 import { type Statement, shellCommand, type Word } from './line.ts';
 import type { Outlet } from './outlet.ts';
 import { parse, type Values } from './parse.ts';
@@ -89,7 +90,15 @@ export class Runner {
         await this.#guarded(() => this.#chain(chain));
         if (this.#host.quitting) return;
       }
+      await this.#teach();
     });
+  }
+
+  /** What the running lesson says to what the line did. */
+  async #teach(): Promise<void> {
+    const { lesson } = this.#host;
+    const spoken = lesson && (await this.#finish(lesson.graded()));
+    if (spoken) await this.#show(spokenView(spoken));
   }
 
   /** A subcommand, on the image `open` opens, if it needs one. */
@@ -122,10 +131,13 @@ export class Runner {
     for (const [i, { words, pipe }] of chain.entries()) {
       checkPipe(words, pipe);
       const command = commandOf(words);
-      const work = command.run(this.#host, parse(command, words.slice(1).map(textOf)), line, input);
+      const values = parse(command, words.slice(1).map(textOf));
+      const { lesson } = this.#host;
+      const work = command.run(this.#host, values, line, input);
       const next = chain[i + 1];
       if (next) input = checkInput(await this.#viewOf(work), command, commandOf(next.words));
       else await this.#show(work, pipe?.text);
+      lesson?.ran(command.name, values);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { ImageError } from '../errors.ts';
 import type { FollowPolicy } from './follow.ts';
+import type { RunningLesson } from './lesson.ts';
 import { Session } from './session.ts';
 
 export interface OpenRequest {
@@ -18,7 +19,12 @@ export class Debugger {
   quitting = false;
   /** The policy for images opened from now on. */
   readonly follow: FollowPolicy;
+  /** The lesson that runs, if one does; the open image is then its own copy of a sample. */
+  lesson: RunningLesson | undefined;
+  /** Names of the lessons finished since the program started. */
+  readonly lessonsDone = new Set<string>();
   #session: Session | undefined;
+  #opened: OpenRequest | undefined;
 
   constructor(follow: FollowPolicy = 'none') {
     this.follow = follow;
@@ -27,6 +33,11 @@ export class Debugger {
   /** The image under edit, if one is open. */
   get session(): Session | undefined {
     return this.#session;
+  }
+
+  /** How the image under edit was opened. */
+  get opened(): OpenRequest | undefined {
+    return this.#opened;
   }
 
   /** The image under edit. Throws ImageError `no-image` in qemu-io's words. */
@@ -39,6 +50,7 @@ export class Debugger {
   open({ path, format, follow = this.follow }: OpenRequest): Session {
     if (this.#session) throw new ImageError({ code: 'already-open', what: "file open already, try 'help close'" });
     this.#session = Session.open(path, { format, follow });
+    this.#opened = { path, format, follow };
     return this.#session;
   }
 
@@ -46,10 +58,19 @@ export class Debugger {
   close(): void {
     this.#session?.close();
     this.#session = undefined;
+    this.#opened = undefined;
   }
 
-  /** How many steps would be lost at the end of the program. */
+  /** The end of the program: everything is closed, and what a lesson made is removed. */
+  end(): void {
+    this.close();
+    this.lesson?.remove();
+    this.lesson = undefined;
+  }
+
+  /** How many steps would be lost at the end of the program. Those of a lesson are practice: nothing would be lost. */
   get uncommitted(): number {
+    if (this.lesson) return 0;
     return this.#session?.steps.filter((step) => step.applied).length ?? 0;
   }
 }
