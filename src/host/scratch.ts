@@ -15,7 +15,7 @@ export class Scratch {
   /** Throws ImageError `no-scratch-folder`. */
   constructor(tmp = tmpdir()) {
     try {
-      this.folder = mkdtempSync(join(tmp, 'platter-'));
+      this.folder = mkdtempSync(join(tmp, 'platter-lesson-'));
     } catch (error) {
       throw new ImageError({
         code: 'no-scratch-folder',

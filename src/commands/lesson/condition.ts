@@ -80,7 +80,7 @@ export interface Situation {
   readonly ran: readonly { readonly command: string; readonly values: Readonly<Record<string, unknown>> }[];
 }
 
-/** Looks conditions up; a command is run once for all of them. For one moment: what changes later is not did. */
+/** Looks conditions up; a command is run once for all of them. For one moment: what changes later is not looked at. */
 export class Judge {
   readonly #host: Debugger;
   readonly #catalog: Catalog;
@@ -96,11 +96,10 @@ export class Judge {
   *holds(condition: Condition): Generator<Progress, boolean> {
     if ('did' in condition) return this.#didAll(parsedLine(condition.did, 'any', this.#catalog));
     const { about, operator, operand } = condition;
+    const { answer } = this.#situation;
+    if (about === 'answer' && answer === undefined) return false;
     const wanted = yield* this.value(operand);
-    if (about === 'answer') {
-      const { answer } = this.#situation;
-      return answer !== undefined && compare(answer, operator, wanted);
-    }
+    if (about === 'answer') return compare(answer, operator, wanted);
     return compare(yield* this.#at(about), operator, wanted);
   }
 

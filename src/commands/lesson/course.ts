@@ -9,14 +9,15 @@
  */
 import type { Progress } from '../../bytes/progress.ts';
 import { ImageError } from '../../errors.ts';
-import type { Debugger } from '../../session/debugger.ts';
+import { Debugger } from '../../session/debugger.ts';
 import type { RunningLesson, Spoken } from '../../session/lesson.ts';
 import { wrapped } from '../help.ts';
 import { type Catalog, isChange, parsedLine } from './allowed.ts';
 import { Judge, meansSame } from './condition.ts';
 import { Practice } from './practice.ts';
-import type { Script, Task } from './script.ts';
+import type { Operand, Script, Task } from './script.ts';
 import { taskSpoken, typedValue } from './talk.ts';
+import { compare } from './value-path.ts';
 
 interface Ran {
   readonly command: string;
@@ -37,6 +38,8 @@ interface Attempt {
   shown: boolean;
   /** The hint said last by grading. */
   lastHint: string | undefined;
+  /** The right answer, once it was looked up. */
+  right: { readonly value: unknown } | undefined;
 }
 
 const untried = (): Attempt => ({
@@ -47,6 +50,7 @@ const untried = (): Attempt => ({
   hints: 0,
   shown: false,
   lastHint: undefined,
+  right: undefined,
 });
 
 /** Commands about the lesson itself, and of nothing the lesson could grade. */
@@ -187,7 +191,7 @@ export class Course implements RunningLesson {
     this.#attempt.shown = true;
     const { solution, question } = this.#task;
     const lines = solution.map(({ text }) => text);
-    if (question) lines.push(`answer ${typedValue(yield* this.#judge().value(question.right))}`);
+    if (question) lines.push(`answer ${typedValue(yield* this.#rightAnswer(question.right))}`);
     return { text: lines.map((line) => `  ${line}`).join('\n'), data: { lesson: this.name, solution: lines } };
   }
 
@@ -221,23 +225,39 @@ export class Course implements RunningLesson {
 
   *#fulfilled(judge: Judge): Generator<Progress, boolean> {
     const { expect, question } = this.#task;
-    if (question && !(yield* this.#answeredRight(judge))) return false;
+    if (question && !(yield* this.#answeredRight(question.right))) return false;
     return yield* judge.allHold(expect);
   }
 
-  *#answeredRight(judge: Judge): Generator<Progress, boolean> {
-    const { question } = this.#task;
-    if (!question) return false;
-    return yield* judge.holds({ about: 'answer', operator: 'is', operand: question.right });
+  *#answeredRight(right: Operand): Generator<Progress, boolean> {
+    const { answer } = this.#attempt;
+    return answer !== undefined && compare(answer, 'is', yield* this.#rightAnswer(right));
+  }
+
+  /** Looked up on a copy of its own, on which the task is solved: what the user's copy is like does not matter. */
+  *#rightAnswer(right: Operand): Generator<Progress, unknown> {
+    if ('literal' in right) return right.literal;
+    if (this.#attempt.right === undefined) {
+      const apart = new Debugger();
+      const practice = new Practice(apart, this.#script, this.#catalog);
+      try {
+        yield* practice.begin(this.#index + 1);
+        this.#attempt.right = { value: yield* new Judge(apart, this.#catalog, untried()).value(right) };
+      } finally {
+        practice.end();
+      }
+    }
+    return this.#attempt.right.value;
   }
 
   *#notYet(judge: Judge, news: 'looked' | 'changed' | 'answered'): Generator<Progress, Spoken | undefined> {
     const attempt = this.#attempt;
-    const { solution, hints } = this.#task;
+    const { solution, guided, expect, question, hints } = this.#task;
     const particular = yield* this.#particular(judge);
-    if (news === 'answered') {
-      if (yield* this.#answeredRight(judge))
-        return this.#said('That is right, but something is left to do.', 'not-yet');
+    if (news === 'answered' && question) {
+      if (yield* this.#answeredRight(question.right)) {
+        return this.#said(particular ?? 'That is right, but something is left to do.', 'not-yet');
+      }
       const hint = particular ?? hints[0];
       return this.#said(`${attempt.answer} is not it.${hint ? ` ${hint}` : ''}`, 'hint');
     }
@@ -246,6 +266,9 @@ export class Course implements RunningLesson {
       return this.#said(particular, 'hint');
     }
     if (news === 'looked') return undefined;
+    if (question && (yield* judge.allHold(expect))) return this.#said(`Now the question: ${question.text}`, 'not-yet');
+    const onTheWay = attempt.typed > 0 && attempt.typed === attempt.changes && attempt.typed < solution.length;
+    if (onTheWay) return guided ? undefined : this.#said('Good so far: go on.', 'not-yet');
     const hint = attempt.changes >= solution.length ? hints[0] : undefined;
     return this.#said(hint ? `Not there yet. ${hint}` : 'Not there yet: go on, or lesson hint.', 'not-yet');
   }

@@ -3,8 +3,9 @@ import { parseSize } from '../../bytes/size.ts';
 import { ImageError } from '../../errors.ts';
 import type { Operator, PathPart } from './script.ts';
 
-/** `[0].offset`, `platter.verdict`, `[state=staged].count`; undefined when the text is no path. */
+/** `[0].offset`, `platter.verdict`, `[state=staged].count`, or `all`; undefined when the text is no path. */
 export function pathOf(text: string): PathPart[] | undefined {
+  if (text === 'all') return [];
   const parts: PathPart[] = [];
   let rest = text;
   while (rest !== '') {
