@@ -217,7 +217,7 @@ class Commit {
         const part = bytes.subarray(at, at + COMBINED);
         journal.save('old', offset + at, readBytes(this.#image, offset + at, part.length));
         journal.save('new', offset + at, part);
-        yield { what: 'journal', done: journal.length, total: journal.length };
+        yield { what: 'journal', done: journal.length, total: journal.length, unit: 'bytes' };
       }
     }
     if (this.#rules.keep) {

@@ -72,7 +72,7 @@ export class RawImage implements Image {
   }
 
   *ownership(): Generator<Progress, readonly Region[]> {
-    yield { what: 'file', done: this.device.size, total: this.device.size };
+    yield { what: 'file', done: this.device.size, total: this.device.size, unit: 'bytes' };
     return this.regions();
   }
 

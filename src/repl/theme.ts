@@ -20,12 +20,15 @@ export const CURSOR = 2;
 
 /** How one class looks. */
 export interface Swatch {
-  /** One column wide. */
+  /** One column wide; `changedGlyph` where the stretch changed: an underline is not seen below a block. */
   readonly glyph: string;
+  readonly changedGlyph: string;
   readonly name: string;
   /** The lower, the graver. */
   readonly weight: number;
   readonly paint: Paint;
+  /** For words that stand for the class. */
+  readonly word: Paint;
   /** By state: plain, CHANGED, CURSOR, CHANGED | CURSOR. */
   readonly states: readonly Paint[];
 }
@@ -46,6 +49,9 @@ export type UiStyle =
   | 'key'
   | 'command'
   | 'ghost'
+  /** Of the fields of a table, by turns. */
+  | 'odd'
+  | 'even'
   | 'bar';
 
 export interface Theme {
@@ -87,9 +93,6 @@ export function themeFor({ colour, unicode, theme, attributes = true }: ThemeOpt
   };
 }
 
-/** No escape sequence at all, ASCII only. */
-export const BARE: Theme = themeFor({ colour: 0, unicode: false, theme: 'mono', attributes: false });
-
 /** Half a character pair cannot be written as UTF-8. */
 function wellFormed(foreign: string): string {
   const text = printable(foreign);
@@ -102,14 +105,20 @@ function swatches<K extends string>(looks: Readonly<Record<K, Look>>, colours: C
   return all;
 }
 
+/** Blocks as they look where something changed. */
+const NOTCHED: Readonly<Record<string, string>> = { '█': '▆', '▓': '▞', '▒': '▚' };
+
 function swatch(look: Look, colours: Colours, unicode: boolean): Swatch {
   const grave = look.weight === 1;
   const paint = colours.look(look, { inverse: grave, bold: grave });
+  const glyph = unicode ? look.glyph : look.ascii;
   return {
-    glyph: unicode ? look.glyph : look.ascii,
+    glyph,
+    changedGlyph: NOTCHED[glyph] ?? glyph,
     name: look.name,
     weight: look.weight,
     paint,
+    word: colours.word(look, { bold: grave }),
     // The gravest is inverse by itself: under the cursor it is upright, so that the cursor is seen there too.
     states: [
       paint,
@@ -138,6 +147,11 @@ function uiStyles(colours: Colours): Record<UiStyle, Paint> {
     key: style({ colour: 'accent', bold: true }),
     command: style({ colour: 'accent', bold: true }),
     ghost: style({ colour: 'faint', dim: true }),
+    odd: style({ colour: 'odd' }),
+    even: style({ colour: 'even' }),
     bar: style({ inverse: true }),
   };
 }
+
+/** No escape sequence at all, ASCII only. */
+export const BARE: Theme = themeFor({ colour: 0, unicode: false, theme: 'mono', attributes: false });

@@ -41,3 +41,8 @@ export function offsetText(offset: number, digits: number): string {
 export function offsetDigits(size: number): number {
   return Math.max(0, size - 1).toString(16).length;
 }
+
+/** A count of bytes in a sentence: `10 B`, `64K`. */
+export function bytesText(bytes: number): string {
+  return bytes < 1024 ? `${bytes} B` : roughSize(bytes);
+}

@@ -23,10 +23,13 @@ export interface Marks {
   readonly dim?: boolean;
 }
 
-export type UiColour = 'border' | 'faint' | 'accent' | 'warn' | 'bad' | 'good';
+export type UiColour = 'border' | 'faint' | 'accent' | 'warn' | 'bad' | 'good' | 'odd' | 'even';
 
 export interface Colours {
+  /** For the glyph of a class. */
   look(look: Look, marks: Marks): Paint;
+  /** For words in the colour of a class: always as foreground, dark enough to read. */
+  word(look: Look, marks: Marks): Paint;
   style(style: Marks & { readonly colour?: UiColour }): Paint;
 }
 
@@ -45,6 +48,8 @@ const ON_DARK: Readonly<Record<UiColour, Ink>> = {
   warn: ink([204, 187, 68], 185, 93),
   bad: ink([238, 68, 51], 203, 91),
   good: ink([95, 190, 95], 71, 92),
+  odd: ink([204, 187, 68], 185, 33),
+  even: ink([153, 170, 221], 110, 94),
 };
 
 const ON_LIGHT: Readonly<Record<UiColour, Ink>> = {
@@ -54,19 +59,24 @@ const ON_LIGHT: Readonly<Record<UiColour, Ink>> = {
   warn: ink([135, 95, 0], 94, 33),
   bad: ink([175, 0, 0], 124, 31),
   good: ink([0, 95, 0], 22, 32),
+  odd: ink([120, 85, 0], 94, 33),
+  even: ink([51, 68, 136], 60, 34),
 };
 
 export const UNSTYLED: Paint = paintOf('', '');
 
 /** `attributes` false: no sequence of any kind. */
 export function coloursFor(depth: ColourDepth, light: boolean, attributes: boolean): Colours {
-  if (!attributes) return { look: () => UNSTYLED, style: () => UNSTYLED };
+  if (!attributes) return { look: () => UNSTYLED, word: () => UNSTYLED, style: () => UNSTYLED };
   // At level 0 chalk would leave out bold and inverse too.
   const chalk = new Chalk({ level: depth === 24 ? 3 : depth === 8 ? 2 : 1 });
   const inks = light ? ON_LIGHT : ON_DARK;
   return {
     look(look, marks) {
       return made(marked(lookOf(chalk, look, depth, light), marks));
+    },
+    word(look, marks) {
+      return made(marked(wordOf(chalk, look, depth, light), marks));
     },
     style({ colour, dim, ...marks }) {
       const coloured = depth > 0 && colour !== undefined;
@@ -81,15 +91,31 @@ function lookOf(chalk: ChalkInstance, look: Look, depth: ColourDepth, light: boo
   if (!light) return foreground(chalk, look, depth);
   // A block is drawn in its colour, on black so that the half-filled ones are seen on white.
   if (BLOCKS.includes(look.glyph)) return depth === 4 ? darkest(chalk, look) : foreground(chalk.bgBlack, look, depth);
-  if (contrastOnWhite(look) >= READABLE) return depth === 4 ? darkest(chalk, look) : foreground(chalk, look, depth);
+  if (contrastOnWhite(look.rgb) >= READABLE) return depth === 4 ? darkest(chalk, look) : foreground(chalk, look, depth);
   return background(chalk.black, look, depth);
+}
+
+function wordOf(chalk: ChalkInstance, look: Look, depth: ColourDepth, light: boolean): ChalkInstance {
+  if (depth === 0 || !light) return depth === 0 ? chalk : foreground(chalk, look, depth);
+  return depth === 4 ? darkest(chalk, look) : chalk.rgb(...readable(look.rgb));
+}
+
+/** The colour, darkened until it can be read on white. */
+function readable(rgb: Ink['rgb']): Ink['rgb'] {
+  let [red, green, blue] = rgb;
+  while (contrastOnWhite([red, green, blue]) < READABLE) {
+    red = Math.floor(red * 0.9);
+    green = Math.floor(green * 0.9);
+    blue = Math.floor(blue * 0.9);
+  }
+  return [red, green, blue];
 }
 
 const BLOCKS = '█▓▒';
 /** The contrast that accessibility guidelines ask of text. */
 const READABLE = 4.5;
 
-function contrastOnWhite({ rgb }: Ink): number {
+function contrastOnWhite(rgb: Ink['rgb']): number {
   const [r, g, b] = rgb.map((value) => {
     const part = value / 255;
     return part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;

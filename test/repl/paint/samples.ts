@@ -17,6 +17,11 @@ export const THEMES: readonly Theme[] = [
   ),
 ];
 
+// Counterexamples name the theme, not all of its parts.
+for (const theme of THEMES) {
+  Object.assign(theme, { [fc.toStringMethod]: () => `${theme.name}, ${theme.colour} bits, unicode ${theme.unicode}` });
+}
+
 export const aTheme = fc.constantFrom(...THEMES);
 export const aSize = fc.record({ width: fc.integer({ min: 1, max: 220 }), height: fc.integer({ min: 1, max: 60 }) });
 
