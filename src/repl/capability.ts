@@ -44,10 +44,6 @@ export interface TerminalFacts {
   readonly columns?: number;
 }
 
-/** Values of `--color`. */
-export const COLOR_CHOICES = ['auto', 'always', 'never', '16', '256', '24bit'] as const;
-export const THEME_CHOICES = ['dark', 'light', 'mono'] as const;
-
 /** Narrower than this nothing but lines can be read. */
 const MIN_COLUMNS = 20;
 

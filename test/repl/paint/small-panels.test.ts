@@ -213,13 +213,13 @@ describe('progress', () => {
     total: 4 * 2 ** 40,
     ...(unit && { unit }),
   });
-  const after = (samples: readonly (readonly [done: number, at: number])[], unit?: 'bytes'): ProgressHistory =>
+  const sampled = (samples: readonly (readonly [done: number, at: number])[], unit?: 'bytes'): ProgressHistory =>
     samples.reduce<ProgressHistory>((history, [done, at]) => addSample(history, mapped(done, unit), at), {
       samples: [],
     });
 
   it('says how far, how fast, how long', () => {
-    const history = after(
+    const history = sampled(
       [
         [0, 0],
         [2 ** 40, 2000],
@@ -242,7 +242,7 @@ describe('progress', () => {
     expect(progressText({ samples: [] }, PLAIN)).toBe('');
     expect(
       progressText(
-        after(
+        sampled(
           [
             [0, 0],
             [2 ** 40, 100],
@@ -254,7 +254,7 @@ describe('progress', () => {
     ).toBe('mapping 25 %');
     expect(
       progressText(
-        after([
+        sampled([
           [5, 0],
           [5, 3000],
         ]),
