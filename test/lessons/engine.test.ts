@@ -254,3 +254,14 @@ describe("a teacher's own file", () => {
       expect(player.host.session?.file.name).toBe(own);
     }));
 });
+
+it('the example in docs/lessons.md is a lesson, and its moves are answered as it says', async () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/lessons.md'), 'utf8');
+  const block = /## An example\n\n([\s\S]*?)\n## /.exec(page)?.[1] ?? '';
+  const path = join(copies, 'example.txt');
+  writeFileSync(path, block.replaceAll(/^ {4}/gm, ''));
+  expect(await player.type(`lesson ${path}`, 'answer 0')).toContain('where the guest sees it');
+  expect(await player.type('answer 20k', 'open-target qed; setmap --all')).toContain('One step is enough');
+  expect(await player.type('undo')).toContain('That was it.');
+  rmSync(path);
+});

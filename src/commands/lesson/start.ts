@@ -3,6 +3,7 @@ import type { Progress } from '../../bytes/progress.ts';
 import { ImageError } from '../../errors.ts';
 import { lessonNamed, lessonNames, nameOfText, textFile } from '../../host/package-files.ts';
 import type { Debugger } from '../../session/debugger.ts';
+import { wrapped } from '../help.ts';
 import { nearest } from '../nearest.ts';
 import type { View } from '../view.ts';
 import type { Catalog } from './allowed.ts';
@@ -27,10 +28,15 @@ export function scriptOf(name: string, catalog: Catalog): Script {
 }
 
 export function* startLesson(host: Debugger, name: string, catalog: Catalog): Generator<Progress, View> {
-  const course = yield* Course.start(host, scriptOf(name, catalog), catalog);
+  const script = scriptOf(name, catalog);
+  const course = yield* Course.start(host, script, catalog);
   const spoken = course.taskSpoken();
   const help = 'lesson hint and lesson show help; lesson leave ends it. You practise on a copy.';
-  return spokenView({ ...spoken, text: `${spoken.text}\n\n${help}` });
+  return spokenView({
+    ...spoken,
+    before: wrapped(`${script.title}. ${script.about}`),
+    text: `${spoken.text}\n\n${help}`,
+  });
 }
 
 export function lessonList({ lesson, lessonsDone }: Debugger, catalog: Catalog): View {

@@ -34,6 +34,9 @@ export function spokenView({ before, title, text, data }: Spoken): View {
   if (title === undefined && before === undefined) return view;
   return {
     kind: 'parts',
-    parts: [...(before === undefined ? [] : [{ key: 'done', view: message(before) }]), { key: 'lesson', title, view }],
+    parts: [
+      ...(before === undefined ? [] : [{ key: 'before', view: message(before) }]),
+      { key: 'lesson', title, view },
+    ],
   };
 }
