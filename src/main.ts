@@ -172,23 +172,28 @@ async function greet(host: Debugger, json: boolean, atPrompt: boolean): Promise<
 /** Lines from standard input until its end or `quit`. */
 async function prompt(host: Debugger, runner: Runner, atPrompt: boolean, farewell: Farewell): Promise<void> {
   const { completions } = await import('./commands/complete.ts');
+  // A terminal that can do nothing edits its lines itself.
+  const edits = atPrompt && process.env['TERM'] !== 'dumb';
   const lines = createInterface({
     input: process.stdin,
     output: atPrompt ? process.stdout : undefined,
-    terminal: atPrompt,
+    terminal: edits,
     historySize: 0,
     prompt: 'platter> ',
     completer: completions,
   });
+  const dropLine = (): void => {
+    out.text('\n');
+    if (edits) lines.write(null, { ctrl: true, name: 'u' });
+    lines.prompt();
+  };
   // With a line editor Ctrl-C is a key, not a signal: it drops the line, or cancels the command that runs.
   lines.on('SIGINT', () => {
     if (running) interrupted = true;
-    else {
-      out.text('\n');
-      lines.write(null, { ctrl: true, name: 'u' });
-      lines.prompt();
-    }
+    else dropLine();
   });
+  if (atPrompt) idly = dropLine;
+  running = false;
   // After Ctrl-Z and `fg` the keyboard is read again.
   lines.on('SIGCONT', () => (running ? lines.resume() : lines.prompt(true)));
   if (atPrompt) lines.prompt();
@@ -207,14 +212,16 @@ async function prompt(host: Debugger, runner: Runner, atPrompt: boolean, farewel
 
 let interrupted = false;
 let running = false;
+/** What Ctrl-C does while nothing runs. */
+let idly: () => void = () => process.exit(130);
 
-/** Listens for Ctrl-C; the first cancels what runs, and with nothing running it ends the program. */
+/** Listens for Ctrl-C: it cancels what runs. */
 function cancelling(): () => boolean {
   running = true;
   process.on('SIGINT', () => {
     if (pagerRuns()) return;
-    if (!running) process.exit(130);
-    interrupted = true;
+    if (running) interrupted = true;
+    else idly();
   });
   return () => interrupted;
 }
