@@ -164,8 +164,8 @@ async function greet(host: Debugger, json: boolean, atPrompt: boolean): Promise<
   }
   to.text(
     session
-      ? 'Try: map, check, info, help. Nothing in the file changes before commit.\n'
-      : "No image is open. Try: open FILE, help. 'platter --help' shows the subcommands.\n",
+      ? 'Try: map, check, info, help, tour. Nothing in the file changes before commit.\n'
+      : 'No image is open. Try: tour, open FILE, help; platter --help for subcommands.\n',
   );
 }
 

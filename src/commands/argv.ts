@@ -143,7 +143,7 @@ function promptOnly({ name, place }: Command): ImageError {
   return new ImageError({
     code: 'prompt-only',
     what: `${name} is a command of the prompt${place === 'steps' ? ': what it stages ends with the program' : ''}`,
-    tryThis: place === 'steps' ? `platter IMAGE -c '…' -c ${name} -c commit` : 'platter IMAGE',
+    tryThis: place === 'steps' ? `platter IMAGE -c '…' -c ${name} -c commit` : `platter, and then ${name}`,
   });
 }
 

@@ -98,7 +98,9 @@ export class Runner {
   async #teach(): Promise<void> {
     const { lesson } = this.#host;
     const spoken = lesson && (await this.#finish(lesson.graded()));
-    if (spoken) await this.#show(spokenView(spoken));
+    if (!spoken) return;
+    if (!this.#front.json) this.#front.out.text('\n');
+    await this.#show(spokenView(spoken));
   }
 
   /** A subcommand, on the image `open` opens, if it needs one. */
