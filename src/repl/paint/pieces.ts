@@ -12,7 +12,9 @@ import stringWidth from 'string-width';
 export type PieceKind = 'sgr' | 'run' | 'cluster';
 
 /** Characters that are one column wide and never join with what follows, but for a mark. */
-const ONE = '\\x20-\\x7e\\u00a1-\\u00a8\\u00aa-\\u00ac\\u00af-\\u02ff\\u2010-\\u2027\\u2030-\\u203b\\u2500-\\u25a9';
+const ONE =
+  '\\x20-\\x7e\\u00a1-\\u00a8\\u00aa-\\u00ac\\u00af-\\u02ff\\u2010-\\u2027\\u2030-\\u203b' +
+  '\\u2500-\\u25a9\\u25ac-\\u25b5\\u25b7-\\u25bf\\u25c1-\\u25fa';
 const RUN = new RegExp(`[${ONE}]+`, 'y');
 const ALL_ONE = new RegExp(`^[${ONE}]*$`);
 const SGR = /\x1b\[(?:\d{1,3}(?:[;:]\d{0,3})*)?m/y;
@@ -23,6 +25,16 @@ const ASCII = /^[\x20-\x7e]*$/;
 /** Code units given to the segmenter at once; no cluster that a terminal draws as one is longer. */
 const STRETCH = 128;
 const segmenter = new Intl.Segmenter();
+
+/** Columns of each lone code unit, as it is asked for; -1: not yet. */
+const UNIT_WIDTHS = new Int8Array(0x10000).fill(-1);
+
+function clusterWidth(cluster: string): number {
+  if (cluster.length > 1) return stringWidth(cluster);
+  const code = cluster.charCodeAt(0);
+  if (UNIT_WIDTHS[code] === -1) UNIT_WIDTHS[code] = stringWidth(cluster);
+  return UNIT_WIDTHS[code] as number;
+}
 
 /** Every character of `text` is one column wide and can be cut off from the next. */
 export function isPlainRun(text: string): boolean {
@@ -35,6 +47,11 @@ export function eachPiece(
   // biome-ignore lint/suspicious/noConfusingVoidType: a visitor that goes to the end has nothing to answer
   visit: (piece: string, width: number, kind: PieceKind) => boolean | void,
 ): void {
+  // A glyph alone is the commonest text of all, and the segmenter is slow to start.
+  if (text.length === 1 && !CONTROL.test(text)) {
+    visit(text, clusterWidth(text), 'cluster');
+    return;
+  }
   let at = 0;
   while (at < text.length) {
     RUN.lastIndex = at;
@@ -78,7 +95,7 @@ function clusters(text: string, at: number, visit: Parameters<typeof eachPiece>[
       if (last && whole && guest && segment.length === 1) return end - 1;
       // The last of an unfinished stretch may go on: it is seen again with what follows.
       if (last && !whole && index > 0) break;
-      if (visit(segment, stringWidth(segment), 'cluster') === false) return -1;
+      if (visit(segment, clusterWidth(segment), 'cluster') === false) return -1;
       taken = index + segment.length;
     }
     at += taken;

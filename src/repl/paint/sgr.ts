@@ -37,7 +37,14 @@ export class Sgr {
   /** Takes one sequence `ESC [ … m`. Unknown codes change nothing. */
   take(sequence: string): void {
     this.#open = undefined;
-    const codes = sequence.slice(2, -1).split(';');
+    const inner = sequence.slice(2, -1);
+    if (inner.length <= 2) {
+      // `ESC [ 31 m` and its like: nearly all there are.
+      if ((Number(inner) || 0) === 0) this.#slots.clear();
+      else this.#plain(Number(inner), inner);
+      return;
+    }
+    const codes = inner.split(';');
     for (let i = 0; i < codes.length; i++) {
       const code = Number(codes[i]?.split(':')[0] ?? 0);
       if (code === 0) this.#slots.clear();

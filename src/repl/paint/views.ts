@@ -3,7 +3,7 @@
  * `height` rows of exactly `width` columns; it is named in the comment of its view and lives in the file named there.
  * Names from an image may hold anything: painters clean what they show.
  */
-import type { Progress } from '../../bytes/progress.ts';
+import type { Pace } from '../../commands/progress-text.ts';
 import type { ClusterView, ExtentRows, Inspection, RowOrder, Side } from '../../session/panels.ts';
 import type { SessionStep } from '../../session/session.ts';
 import type { TranscriptLines } from '../transcript-lines.ts';
@@ -98,22 +98,12 @@ export interface KeyHelp {
   readonly group?: string;
 }
 
-/** progress.ts: `paintProgress`, `addSample` and `progressText`. */
+/** progress.ts: `paintProgress`. */
 export interface ProgressView {
-  readonly history: ProgressHistory;
-  /** What stops the work; '' where nothing does. */
+  /** Of a PaceKeeper that was given every progress. */
+  readonly pace: Pace;
+  /** What stops the work, `Ctrl-C cancels`; '' where nothing does. */
   readonly cancel: string;
-}
-
-/** Samples of one piece of work, oldest first; bounded. */
-export interface ProgressHistory {
-  readonly samples: readonly ProgressSample[];
-}
-
-export interface ProgressSample {
-  readonly progress: Progress;
-  /** Milliseconds of any steady clock. */
-  readonly at: number;
 }
 
 /** status.ts: `paintStatus`. */

@@ -1,12 +1,13 @@
 /** Steps, status line, help for keys, progress: exact rows, and their shape at every size. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Pace } from '../../../src/commands/progress-text.ts';
 import { helpHead, helpMatches, helpScroll, paintHelp } from '../../../src/repl/paint/help.ts';
-import { addSample, paintProgress, progressText, rateOf } from '../../../src/repl/paint/progress.ts';
+import { paintProgress } from '../../../src/repl/paint/progress.ts';
 import { exactSize, roughSize } from '../../../src/repl/paint/sizes.ts';
 import { paintStatus } from '../../../src/repl/paint/status.ts';
 import { paintSteps, stepRowsVisible, stepsHead, stepsScroll } from '../../../src/repl/paint/steps.ts';
-import type { HelpView, ProgressHistory, StatusView, StepsView } from '../../../src/repl/paint/views.ts';
+import type { HelpView, StatusView, StepsView } from '../../../src/repl/paint/views.ts';
 import { BARE, themeFor } from '../../../src/repl/theme.ts';
 import { step } from './fakes.ts';
 import { aName, aSize, aTheme, expectShape, PLAIN } from './samples.ts';
@@ -207,102 +208,33 @@ describe('help for keys', () => {
 });
 
 describe('progress', () => {
-  const mapped = (done: number, unit?: 'bytes') => ({
-    what: 'mapping',
-    done,
-    total: 4 * 2 ** 40,
-    ...(unit && { unit }),
-  });
-  const sampled = (samples: readonly (readonly [done: number, at: number])[], unit?: 'bytes'): ProgressHistory =>
-    samples.reduce<ProgressHistory>((history, [done, at]) => addSample(history, mapped(done, unit), at), {
-      samples: [],
-    });
+  const pace: Pace = { what: 'mapping', percent: 50, rate: 512 * 2 ** 30, bytes: true, secondsLeft: 4 };
+  const line = (width: number, more: Partial<Pace> = {}, theme = PLAIN): string | undefined =>
+    paintProgress({ pace: { ...pace, ...more }, cancel: 'Ctrl-C cancels' }, width, 1, theme)[0];
 
-  it('says how far, how fast, how long', () => {
-    const history = sampled(
-      [
-        [0, 0],
-        [2 ** 40, 2000],
-        [2 * 2 ** 40, 4000],
-      ],
-      'bytes',
+  it('says how far, how fast, how long, with a bar where there is room', () => {
+    expect(line(70)).toBe('mapping 50 % · 512 GiB/s · 4 s left  (Ctrl-C cancels)  ███████░░░░░░░░');
+    expect(line(70, {}, BARE)).toBe('mapping 50 %, 512 GiB/s, 4 s left  (Ctrl-C cancels)  ########........');
+    expect(line(45)?.trimEnd()).toBe('mapping 50 % · 4 s left  (Ctrl-C cancels)');
+    expect(line(32)?.trimEnd()).toBe('mapping 50 %  (Ctrl-C cancels)');
+    expect(line(8)).toBe('mapping…');
+    expect(line(60, { percent: undefined, secondsLeft: undefined })?.trimEnd()).toBe(
+      'mapping · 512 GiB/s  (Ctrl-C cancels)',
     );
-    expect(progressText(history, PLAIN)).toBe('mapping 50 % · 512 GiB/s · 4 s left');
-    expect(progressText(history, BARE)).toBe('mapping 50 %, 512 GiB/s, 4 s left');
-    const view = { history, cancel: 'Ctrl-C cancels' };
-    expect(paintProgress(view, 70, 1, PLAIN)[0]).toBe(
-      'mapping 50 % · 512 GiB/s · 4 s left  (Ctrl-C cancels)  ███████░░░░░░░░',
-    );
-    expect(paintProgress(view, 45, 1, PLAIN)[0]?.trimEnd()).toBe('mapping 50 % · 4 s left  (Ctrl-C cancels)');
-    expect(paintProgress(view, 32, 1, PLAIN)[0]?.trimEnd()).toBe('mapping 50 %  (Ctrl-C cancels)');
-    expect(paintProgress(view, 8, 1, PLAIN)[0]).toBe('mapping…');
-  });
-
-  it('says nothing before there is something to say', () => {
-    expect(progressText({ samples: [] }, PLAIN)).toBe('');
-    expect(
-      progressText(
-        sampled(
-          [
-            [0, 0],
-            [2 ** 40, 100],
-          ],
-          'bytes',
-        ),
-        PLAIN,
-      ),
-    ).toBe('mapping 25 %');
-    expect(
-      progressText(
-        sampled([
-          [5, 0],
-          [5, 3000],
-        ]),
-        PLAIN,
-      ),
-    ).toBe('mapping 0 % · waiting');
-    const tables = [0, 1000].map((at) => ({ progress: { what: 'l2 tables', done: at * 2, total: 9000 }, at }));
-    expect(progressText({ samples: tables }, PLAIN)).toBe('l2 tables 22 % · 2,000/s · 4 s left');
-    expect(progressText({ samples: [{ progress: { what: 'x', done: 1, total: 0 }, at: 0 }] }, PLAIN)).toBe('x');
-  });
-
-  it('names long times in two units', () => {
-    const left = (seconds: number): string =>
-      progressText(
-        { samples: [0, 1].map((i) => ({ progress: { what: 'x', done: i, total: seconds + 1 }, at: i * 1000 })) },
-        PLAIN,
-      );
-    expect(left(200)).toContain('3 min 20 s left');
-    expect(left(7500)).toContain('2 h 5 min left');
-    expect(left(10_000_000)).toContain('days left');
-  });
-
-  it('forgets what is long past, and starts afresh with other work', () => {
-    let history: ProgressHistory | undefined;
-    for (let at = 0; at <= 20_000; at += 10)
-      history = addSample(history, mapped(at < 10_000 ? at : 10_000 + (at - 10_000) * 5), at);
-    expect(history?.samples.length).toBeLessThan(50);
-    expect(rateOf(history as ProgressHistory)).toBeCloseTo(5000, -2);
-    expect(addSample(history, { what: 'verifying', done: 0, total: 9 }, 20_001).samples.length).toBe(1);
-    expect(addSample(history, mapped(1), 20_001).samples.length).toBe(1);
   });
 
   it('is whole at every size', () => {
-    const aSample = fc.record({ what: aName, done: fc.maxSafeNat(), total: fc.maxSafeNat() });
+    const aPace: fc.Arbitrary<Pace> = fc.record({
+      what: aName,
+      percent: fc.option(fc.integer({ min: 0, max: 100 }), { nil: undefined }),
+      rate: fc.option(fc.maxSafeNat(), { nil: undefined }),
+      bytes: fc.boolean(),
+      secondsLeft: fc.option(fc.maxSafeNat(), { nil: undefined }),
+    });
     fc.assert(
-      fc.property(
-        aSize,
-        aTheme,
-        fc.array(fc.tuple(aSample, fc.nat(1e6))),
-        aName,
-        ({ width, height }, theme, samples, cancel) => {
-          const history = samples.reduce<ProgressHistory>((all, [progress, at]) => addSample(all, progress, at), {
-            samples: [],
-          });
-          const clean = theme.text(cancel);
-          expectShape(paintProgress({ history, cancel: clean }, width, height, theme), width, height);
-        },
-      ),
+      fc.property(aSize, aTheme, aPace, aName, ({ width, height }, theme, any, cancel) => {
+        expectShape(paintProgress({ pace: any, cancel }, width, height, theme), width, height);
+      }),
     );
   });
 });
