@@ -214,7 +214,7 @@ describe('progress', () => {
 
   it('says how far, how fast, how long, with a bar where there is room', () => {
     expect(line(70)).toBe('mapping 50 % · 512 GiB/s · 4 s left  (Ctrl-C cancels)  ███████░░░░░░░░');
-    expect(line(70, {}, BARE)).toBe('mapping 50 %, 512 GiB/s, 4 s left  (Ctrl-C cancels)  ########........');
+    expect(line(70, {}, BARE)).toBe('mapping 50 %, 512 GiB/s, 4 s left  (Ctrl-C cancels)  ########.........');
     expect(line(45)?.trimEnd()).toBe('mapping 50 % · 4 s left  (Ctrl-C cancels)');
     expect(line(32)?.trimEnd()).toBe('mapping 50 %  (Ctrl-C cancels)');
     expect(line(8)).toBe('mapping…');
