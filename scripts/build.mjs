@@ -79,6 +79,11 @@ const PARTS = [
     priority: 9,
   },
   { name: 'lazy-programs', test: /src.host.programs/, priority: 9 },
+  {
+    name: 'lazy-prompt',
+    test: /src.commands.(complete|at-cursor|hint)\.ts|src.host.(history|list-files)/,
+    priority: 9,
+  },
   { name: 'lazy-lesson', test: /src.commands.lesson.[\w-]+\.ts|src.host.(package-files|scratch)/, priority: 9 },
   { name: 'core', test: /src./, priority: 1 },
 ];

@@ -171,16 +171,22 @@ async function greet(host: Debugger, json: boolean, atPrompt: boolean): Promise<
 
 /** Lines from standard input until its end or `quit`. */
 async function prompt(host: Debugger, runner: Runner, atPrompt: boolean, farewell: Farewell): Promise<void> {
-  const { completions } = await import('./commands/complete.ts');
+  const [{ completions, sessionContext }, { History, historyPath }] = await Promise.all([
+    import('./commands/complete.ts'),
+    import('./host/history.ts'),
+  ]);
   // A terminal that can do nothing edits its lines itself.
   const edits = atPrompt && process.env['TERM'] !== 'dumb';
+  const history = new History(edits ? historyPath() : undefined);
   const lines = createInterface({
     input: process.stdin,
     output: atPrompt ? process.stdout : undefined,
     terminal: edits,
-    historySize: 0,
+    // Newest first.
+    history: [...history.lines].reverse(),
+    historySize: edits ? history.lines.length + 1000 : 0,
     prompt: 'platter> ',
-    completer: completions,
+    completer: (line: string) => completions(line, sessionContext(host)),
   });
   const dropLine = (): void => {
     out.text('\n');
@@ -200,6 +206,7 @@ async function prompt(host: Debugger, runner: Runner, atPrompt: boolean, farewel
   for await (const line of lines) {
     running = true;
     interrupted = false;
+    if (edits) history.add(line);
     await runner.line(line);
     running = false;
     if (host.quitting) break;

@@ -6,6 +6,7 @@
  */
 import { hex } from '../bytes/size.ts';
 import { listFiles } from '../host/list-files.ts';
+import type { Debugger } from '../session/debugger.ts';
 import { targetFormats, targetOptions } from '../session/formats.ts';
 import { type Role, rolesOf, wordAtCursor } from './at-cursor.ts';
 import { CATALOG } from './catalog.ts';
@@ -177,6 +178,11 @@ function options(typed: string, texts: readonly string[]): Found[] {
   return [...new Map(known)]
     .filter(([key]) => key.startsWith(last) && !given.includes(key))
     .map(([key, note]) => ({ value: `${begun}${key}=`, label: `${key}=`, note, more: true }));
+}
+
+/** What the open image tells; the screen adds the offsets it shows. */
+export function sessionContext({ session }: Debugger): CompletionContext {
+  return { steps: () => session?.steps ?? [] };
 }
 
 /** As node:readline asks, for the line before the cursor. */

@@ -12,7 +12,13 @@ const PROGRAM = join(DIST, 'platter.cjs');
 const START = join(SAMPLES, 'start.qcow2');
 
 function shell(script: string, env: Readonly<Record<string, string>> = {}): { status: number | null; out: string } {
-  const whole: NodeJS.ProcessEnv = { ...process.env, P: `${process.execPath} ${PROGRAM}`, START, ...env };
+  const whole: NodeJS.ProcessEnv = {
+    ...process.env,
+    PLATTER_HISTFILE: '',
+    P: `${process.execPath} ${PROGRAM}`,
+    START,
+    ...env,
+  };
   delete whole['NODE_EXTRA_CA_CERTS'];
   const { status, stdout, stderr } = spawnSync('bash', ['-c', script], {
     encoding: 'utf8',
@@ -150,5 +156,20 @@ describe('a terminal', () => {
     const out = onTerminal(`${process.execPath} ${PROGRAM} ${START}`, { NO_COLOR: '1' }, 'length\\nquit\\n');
     expect(out).toContain('platter> ');
     expect(out).toContain('8 MiB');
+  });
+
+  it('has the lines of the session before', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'platter-'));
+    try {
+      const env = { NO_COLOR: '1', PLATTER_HISTFILE: join(folder, 'history') };
+      onTerminal(`${process.execPath} ${PROGRAM} ${START}`, env, 'length\\n steps\\nquit\\n');
+      expect(readFileSync(env.PLATTER_HISTFILE, 'utf8')).toBe('length\nquit\n');
+      // ^P twice, and Enter.
+      const out = onTerminal(`${process.execPath} ${PROGRAM} ${START}`, env, '\\020\\020\\nquit\\n');
+      expect(out).toContain('8 MiB');
+      expect(readFileSync(env.PLATTER_HISTFILE, 'utf8')).toBe('length\nquit\nlength\nquit\n');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

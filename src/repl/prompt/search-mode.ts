@@ -24,7 +24,7 @@ export class SearchMode {
 
   get label(): string {
     const { query, failed } = this.#search;
-    return failed ? `nothing older with '${query}': ` : `search '${query}': `;
+    return failed ? `nothing found for '${query}': ` : `search '${query}': `;
   }
 
   /** The line found, or the one that was being typed. */
