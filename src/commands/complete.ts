@@ -126,6 +126,8 @@ function values(
     .choices()
     .filter((choice) => choice.startsWith(typed))
     .map((value) => ({ value }));
+  // Where a name or a file may stand, files come when no name does.
+  if (choices.length > 0 && param.completes === 'file') return choices;
   return [...choices, ...dynamic(param, typed, texts, context)];
 }
 

@@ -108,7 +108,7 @@ function mayBecomeFlag({ flags }: Command, text: string): boolean {
 }
 
 function mayBecome(choices: readonly string[], text: string): boolean {
-  return text === '' || /^0x$/i.test(text) || choices.some((choice) => choice.startsWith(text));
+  return text === '' || text === '-' || /^0x$/i.test(text) || choices.some((choice) => choice.startsWith(text));
 }
 
 function complaint(parse: () => unknown): string | undefined {

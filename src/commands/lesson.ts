@@ -24,7 +24,13 @@ export function lessonCommand(catalog: () => readonly Command[]): Command {
       'anew, `lesson leave` ends it. A file with a slash or a dot in its name is a lesson of your own.',
     params: {
       what: optional(
-        text('LESSON', 'its name or file, or what to do about the one that runs', () => [...WORDS, ...lessonNames()]),
+        {
+          ...text('LESSON', 'its name or file, or what to do about the one that runs', () => [
+            ...WORDS,
+            ...lessonNames(),
+          ]),
+          completes: 'file' as const,
+        },
         undefined,
       ),
     },
