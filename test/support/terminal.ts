@@ -169,7 +169,7 @@ export class Terminal {
   /** What is on the screen, a string a row, without the blanks at the ends. */
   screen(): string[] {
     const { active } = this.#terminal.buffer;
-    return Array.from({ length: this.rows }, (_, y) => active.getLine(active.baseY + y)?.translateToString(true) ?? '');
+    return Array.from({ length: this.rows }, (_, y) => rowText(active.getLine(active.baseY + y)));
   }
 
   text(): string {
@@ -179,7 +179,7 @@ export class Terminal {
   /** The main screen with all that has scrolled away, whatever is shown now; no blank lines at the end. */
   scrollback(): string[] {
     const { normal } = this.#terminal.buffer;
-    const lines = Array.from({ length: normal.length }, (_, y) => normal.getLine(y)?.translateToString(true) ?? '');
+    const lines = Array.from({ length: normal.length }, (_, y) => rowText(normal.getLine(y)));
     while (lines.at(-1) === '') lines.pop();
     return lines;
   }
@@ -327,9 +327,13 @@ export function open(args: readonly string[], options: TerminalOptions = {}): Te
   return new Terminal(process.execPath, [PROGRAM, ...args], options);
 }
 
-/** A shell with job control, as a user has it: `platter` in it is the built program. The prompt is `sh$ `. */
+/** A shell with job control, as a user has it: `platter` in it is the built program. The prompt is `sh$`. */
 export function openShell(options: TerminalOptions = {}): Terminal {
   return new Terminal('bash', ['--norc', '--noprofile', '-i'], { ...options, env: { PS1: 'sh$ ', ...options.env } });
+}
+
+function rowText(line: { translateToString(): string } | undefined): string {
+  return line?.translateToString().trimEnd() ?? '';
 }
 
 function environment(home: string, more: Readonly<Record<string, string | undefined>>): Record<string, string> {

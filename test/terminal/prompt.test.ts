@@ -8,7 +8,7 @@ import { testFolder } from '../support/qemu.ts';
 import type { Terminal } from '../support/terminal.ts';
 import { expectRestored, program, START } from './support.ts';
 
-const PROMPT = 'platter> ';
+const PROMPT = 'platter>';
 const SIZE = { columns: 80, rows: 24 };
 /** A terminal that can do nothing, and the same program on one that edits lines. */
 const KINDS = [

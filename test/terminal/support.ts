@@ -28,7 +28,7 @@ export function program(args: readonly string[], options: TerminalOptions = {}):
 /** A shell with the program in it, until the test ends; waits for its prompt. */
 export async function shell(options: TerminalOptions = {}): Promise<Terminal> {
   const terminal = forTest(openShell(options));
-  await terminal.until('sh$ ');
+  await terminal.until('sh$');
   return terminal;
 }
 
