@@ -29,6 +29,34 @@ export function nextBoundary(text: string, at: number): number {
   return at + (first?.segment.length ?? 1);
 }
 
+/**
+ * Every character from `from` on (a boundary), with where it begins and ends, until `use` answers false. Cheaper than
+ * one `nextBoundary` after the other where the text is not ASCII.
+ */
+export function eachCharacter(text: string, from: number, use: (from: number, to: number) => boolean): void {
+  let at = from;
+  while (at < text.length) {
+    if (isAscii(text, at) && (at + 1 === text.length || isAscii(text, at + 1))) {
+      if (!use(at, at + 1)) return;
+      at++;
+      continue;
+    }
+    const stop = at + REACH < text.length ? wholePair(text, at + REACH) : text.length;
+    let begin = at;
+    for (const { index } of SEGMENTER.segment(text.slice(at, stop))) {
+      if (index === 0) continue;
+      if (!use(begin, at + index)) return;
+      begin = at + index;
+    }
+    // The last one may go on behind the piece; one that fills it is cut there.
+    if (stop === text.length || begin === at) {
+      if (!use(begin, stop)) return;
+      begin = stop;
+    }
+    at = begin;
+  }
+}
+
 /** The last boundary before `at`; 0 at the start. */
 export function previousBoundary(text: string, at: number): number {
   if (at <= 1) return 0;
@@ -96,10 +124,24 @@ export interface Shown {
   readonly width: number;
 }
 
+/** What is not ASCII is found out once: string-width takes tens of microseconds for a character. */
+const KNOWN = { unicode: new Map<string, Shown>(), ascii: new Map<string, Shown>() };
+const KNOWN_LIMIT = 4096;
+
 /** `ascii`: for a terminal that shows no more than that. */
 export function shown(character: string, ascii = false): Shown {
   const code = character.charCodeAt(0);
   if (character.length === 1 && code >= 0x20 && code < 0x7f) return { text: character, width: 1 };
+  const known = ascii ? KNOWN.ascii : KNOWN.unicode;
+  const before = known.get(character);
+  if (before) return before;
+  const found = foundOut(character, ascii);
+  if (known.size >= KNOWN_LIMIT) known.clear();
+  known.set(character, found);
+  return found;
+}
+
+function foundOut(character: string, ascii: boolean): Shown {
   const text = printable(character);
   if (text !== character) return { text, width: stringWidth(text) };
   const width = HALF.test(character) ? 0 : stringWidth(character);
@@ -118,11 +160,10 @@ function escaped(character: string): Shown {
 /** Columns of `text` as it is shown, up to `most`: longer text is not looked at to its end. */
 export function columns(text: string, ascii = false, most = Number.POSITIVE_INFINITY): number {
   let width = 0;
-  for (let at = 0; at < text.length && width < most; ) {
-    const end = nextBoundary(text, at);
-    width += shown(text.slice(at, end), ascii).width;
-    at = end;
-  }
+  eachCharacter(text, 0, (from, to) => {
+    width += shown(text.slice(from, to), ascii).width;
+    return width < most;
+  });
   return width;
 }
 
@@ -131,14 +172,16 @@ export function fitted(text: string, width: number, ascii: boolean): string {
   let out = '';
   let used = 0;
   let room = '';
-  for (let at = 0; at < text.length; ) {
-    const end = nextBoundary(text, at);
-    const one = shown(text.slice(at, end), ascii);
-    if (used + one.width > width) return width < 1 ? '' : room + (ascii ? '>' : '…');
+  let cut = false;
+  eachCharacter(text, 0, (from, to) => {
+    const one = shown(text.slice(from, to), ascii);
+    cut = used + one.width > width;
+    if (cut) return false;
     out += one.text;
     used += one.width;
     if (used < width) room = out;
-    at = end;
-  }
-  return out;
+    return true;
+  });
+  if (!cut) return out;
+  return width < 1 ? '' : room + (ascii ? '>' : '…');
 }

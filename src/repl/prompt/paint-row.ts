@@ -2,7 +2,7 @@
  * One line of the prompt as a row of the terminal: the part of it that fits, with what is set off in it. Only what is
  * visible is looked at, however long the line.
  */
-import { boundaryAt, columns, nextBoundary, previousBoundary, shown } from './graphemes.ts';
+import { boundaryAt, columns, eachCharacter, shown } from './graphemes.ts';
 
 /** A part of the text to be set off. UTF-16 indices, end exclusive; parts do not overlap and are in order. */
 export interface Span {
@@ -19,16 +19,27 @@ export function windowStart(text: string, cursor: number, from: number, width: n
   const start = boundaryAt(text, Math.min(from, cursor));
   if (start === 0 ? fits(text, 0, cursor, width, ascii) : from < cursor && fits(text, start, cursor, width, ascii))
     return start;
-  let back = cursor;
-  let used = 0;
-  while (back > 0) {
-    const before = previousBoundary(text, back);
-    used += shown(text.slice(before, back), ascii).width;
-    if (used > width / 2) break;
-    back = before;
-  }
+  const back = middleStart(text, cursor, width, ascii);
   // All that is before the cursor fits after all: no need to scroll.
   return back > 0 && fits(text, 0, cursor, width, ascii) ? 0 : back;
+}
+
+/** Where the visible part begins so that the cursor is in its middle, or left of it where characters are long. */
+function middleStart(text: string, cursor: number, width: number, ascii: boolean): number {
+  const least = boundaryAt(text, Math.max(0, cursor - 2 * width));
+  const ends: { readonly from: number; readonly width: number }[] = [];
+  eachCharacter(text.slice(least, cursor), 0, (from, to) => {
+    ends.push({ from: least + from, width: shown(text.slice(least + from, least + to), ascii).width });
+    return true;
+  });
+  let used = 0;
+  let start = cursor;
+  for (const one of ends.reverse()) {
+    used += one.width;
+    if (used > width / 2) break;
+    start = one.from;
+  }
+  return start;
 }
 
 function fits(text: string, from: number, to: number, width: number, ascii: boolean): boolean {
@@ -61,11 +72,10 @@ export function paintRow(
     out += set && run !== '' ? set.set(run) : run;
     run = '';
   };
-  let at = from;
-  while (at < text.length) {
-    const end = nextBoundary(text, at);
-    const one = shown(text.slice(at, end), ascii);
-    if (used + one.width > width) break;
+  let end = from;
+  eachCharacter(text, from, (at, to) => {
+    const one = shown(text.slice(at, to), ascii);
+    if (used + one.width > width) return false;
     const span = spans.find((s) => s.from <= at && at < s.to);
     if (span !== set) {
       finish();
@@ -73,8 +83,9 @@ export function paintRow(
     }
     run += one.text;
     used += one.width;
-    at = end;
-  }
+    end = to;
+    return true;
+  });
   finish();
-  return { text: out, width: used, end: at };
+  return { text: out, width: used, end };
 }

@@ -6,6 +6,7 @@ import {
   boundaryAt,
   boundaryFrom,
   columns,
+  eachCharacter,
   fitted,
   nextBoundary,
   previousBoundary,
@@ -35,6 +36,12 @@ describe('boundaries', () => {
       fc.property(mixed, (text) => {
         const forwards = [0];
         while ((forwards.at(-1) as number) < text.length) forwards.push(nextBoundary(text, forwards.at(-1) as number));
+        const each: number[] = [0];
+        eachCharacter(text, 0, (from, to) => {
+          expect(from).toBe(each.at(-1));
+          return each.push(to) > 0;
+        });
+        expect(each).toEqual(forwards);
         const backwards = [text.length];
         while ((backwards[0] as number) > 0) backwards.unshift(previousBoundary(text, backwards[0] as number));
         const expected = text === '' ? [0] : boundaries(text);
