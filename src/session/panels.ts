@@ -24,12 +24,15 @@ export interface ExtentRow {
   readonly changed: boolean;
 }
 
-/** Rows in some order, some of them left out. All calls but `find` take well under a millisecond at eight million rows. */
+/** Rows in some order, some of them left out. Every call takes well under a millisecond at eight million rows. */
 export interface ExtentRows {
   /** How many rows there are; it grows while the walk goes on. */
   readonly count: number;
   /** False while the image is still being walked, or the order made. */
   readonly complete: boolean;
+  /** Host offsets are of an external data file: they are no places of the cluster map. */
+  readonly hostIsElsewhere: boolean;
+  /** `index` is below `count`. */
   at(index: number): ExtentRow;
   /** The row that holds the guest byte, or the nearest one before it; -1 when there is none. */
   indexOfGuest(guest: number): number;
@@ -37,7 +40,7 @@ export interface ExtentRows {
   indexOfHost(host: number): number;
 }
 
-/** How the user wants the rows. */
+/** How the user wants the rows. By host, only rows with a place in the file are listed. */
 export interface RowOrder {
   readonly sort: 'guest' | 'host';
   /** Undefined: all kinds. `unallocated` runs are rows only where they are asked for. */
