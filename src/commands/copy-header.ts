@@ -35,5 +35,6 @@ export function* swapHeader(draft: Draft, force: boolean): Generator<Progress, T
   draft.device.resize(report.fileSize);
   draft.format = target.format;
   draft.target = undefined;
+  draft.converted = true;
   return report;
 }

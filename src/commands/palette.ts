@@ -1,7 +1,7 @@
 /**
  * How each owner of file bytes and each kind of extent looks: a glyph, never colour alone, and a colour. The one place
  * for it: the cluster map, the extent table, the legend and `export` all read it from here. Weights decide which class
- * a cell shows when it stands for many clusters: the lowest wins, so that one bad cluster among thousands is seen.
+ * a cell shows when it stands for many clusters: the lowest wins (session/weights.ts has their order).
  *
  * The colours keep apart for people with any of the common colour deficiencies (worst pair: CIELAB distance 11 for
  * deuteranopes, and that pair has different glyphs).
@@ -9,6 +9,7 @@
 import type { ExtentKind } from '../bytes/extents.ts';
 import type { Role } from '../drivers/driver.ts';
 import type { ShareName } from '../session/panels.ts';
+import { roleWeight, shareWeight } from '../session/weights.ts';
 
 export interface Look {
   readonly glyph: string;
@@ -22,6 +23,8 @@ export interface Look {
   readonly weight: number;
 }
 
+type Unweighed = Omit<Look, 'weight'>;
+
 function look(
   glyph: string,
   ascii: string,
@@ -29,9 +32,13 @@ function look(
   ansi256: number,
   ansi16: number,
   name: string,
-  weight: number,
-): Look {
-  return { glyph, ascii, rgb, ansi256, ansi16, name, weight };
+): Unweighed {
+  return { glyph, ascii, rgb, ansi256, ansi16, name };
+}
+
+function weighed<K extends string>(looks: Readonly<Record<K, Unweighed>>, weight: (key: K) => number): Record<K, Look> {
+  const entries = Object.entries<Unweighed>(looks);
+  return Object.fromEntries(entries.map(([key, it]) => [key, { ...it, weight: weight(key as K) }])) as Record<K, Look>;
 }
 
 const BAD = [238, 68, 51] as const;
@@ -44,47 +51,51 @@ const ZERO = [187, 187, 187] as const;
 const FREE = [85, 85, 85] as const;
 
 /** Every role a host cluster can have. */
-export const ROLE_LOOKS: Readonly<Record<Role, Look>> = {
-  overlap: look('✖', 'X', BAD, 203, 91, 'overlap', 1),
-  leaked: look('!', '!', BAD, 203, 91, 'leaked', 2),
-  header: look('H', 'H', [255, 255, 180], 229, 93, 'header', 3),
-  l1: look('1', '1', TABLE, 125, 95, 'L1 table', 4),
-  l2: look('2', '2', TABLE, 125, 35, 'L2 table', 5),
-  'refcount-table': look('R', 'R', COUNT, 81, 96, 'refcount table', 6),
-  'refcount-block': look('r', 'r', COUNT, 81, 36, 'refcount block', 7),
-  'snapshot-table': look('S', 'S', AUX, 29, 92, 'snapshot table', 8),
-  'snapshot-l1': look('S', 'S', AUX, 29, 92, 'snapshot L1', 9),
-  'snapshot-l2': look('s', 's', AUX, 29, 92, 'snapshot L2', 10),
-  'bitmap-directory': look('B', 'B', AUX, 29, 92, 'bitmap directory', 11),
-  'bitmap-table': look('B', 'B', AUX, 29, 92, 'bitmap table', 12),
-  'bitmap-data': look('b', 'b', AUX, 29, 92, 'bitmap', 13),
-  'crypto-header': look('K', 'K', AUX, 29, 92, 'key material', 14),
-  'vm-state': look('v', 'v', AUX, 29, 92, 'VM state', 15),
-  'snapshot-data': look('▒', '=', DATA, 67, 94, 'snapshot data', 16),
-  data: look('█', '#', DATA, 67, 94, 'data', 17),
-  compressed: look('▓', '%', COMPRESSED, 185, 33, 'compressed', 18),
-  'zero-allocated': look('○', '0', ZERO, 250, 37, 'zero, allocated', 19),
-  free: look('·', '.', FREE, 240, 90, 'free', 20),
+const ROLES: Readonly<Record<Role, Unweighed>> = {
+  overlap: look('✖', 'X', BAD, 203, 91, 'overlap'),
+  leaked: look('!', '!', BAD, 203, 91, 'leaked'),
+  header: look('H', 'H', [255, 255, 180], 229, 93, 'header'),
+  l1: look('1', '1', TABLE, 125, 95, 'L1 table'),
+  l2: look('2', '2', TABLE, 125, 35, 'L2 table'),
+  'refcount-table': look('R', 'R', COUNT, 81, 96, 'refcount table'),
+  'refcount-block': look('r', 'r', COUNT, 81, 36, 'refcount block'),
+  'snapshot-table': look('S', 'S', AUX, 29, 92, 'snapshot table'),
+  'snapshot-l1': look('S', 'S', AUX, 29, 92, 'snapshot L1'),
+  'snapshot-l2': look('s', 's', AUX, 29, 92, 'snapshot L2'),
+  'bitmap-directory': look('B', 'B', AUX, 29, 92, 'bitmap directory'),
+  'bitmap-table': look('B', 'B', AUX, 29, 92, 'bitmap table'),
+  'bitmap-data': look('b', 'b', AUX, 29, 92, 'bitmap'),
+  'crypto-header': look('K', 'K', AUX, 29, 92, 'key material'),
+  'vm-state': look('v', 'v', AUX, 29, 92, 'VM state'),
+  'snapshot-data': look('▒', '=', DATA, 67, 94, 'snapshot data'),
+  data: look('█', '#', DATA, 67, 94, 'data'),
+  compressed: look('▓', '%', COMPRESSED, 185, 33, 'compressed'),
+  'zero-allocated': look('○', '0', ZERO, 250, 37, 'zero, allocated'),
+  free: look('·', '.', FREE, 240, 90, 'free'),
 };
+
+export const ROLE_LOOKS: Readonly<Record<Role, Look>> = weighed(ROLES, roleWeight);
 
 /** Every kind of extent, on the guest's side. */
 export const KIND_LOOKS: Readonly<Record<ExtentKind, Look>> = {
-  invalid: look('✖', 'X', BAD, 203, 91, 'invalid', 1),
+  invalid: { ...look('✖', 'X', BAD, 203, 91, 'invalid'), weight: 1 },
   data: ROLE_LOOKS.data,
   compressed: ROLE_LOOKS.compressed,
-  encrypted: look('▒', '=', DATA, 67, 94, 'encrypted', 17),
+  encrypted: { ...look('▒', '=', DATA, 67, 94, 'encrypted'), weight: 17 },
   'zero-allocated': ROLE_LOOKS['zero-allocated'],
-  zero: look('○', '0', ZERO, 250, 37, 'zero', 19),
-  'unallocated-allocated': look('·', '.', FREE, 240, 90, 'reserved', 20),
-  unallocated: look('·', '.', FREE, 240, 90, 'unallocated', 20),
+  zero: { ...look('○', '0', ZERO, 250, 37, 'zero'), weight: 19 },
+  'unallocated-allocated': { ...look('·', '.', FREE, 240, 90, 'reserved'), weight: 20 },
+  unallocated: { ...look('·', '.', FREE, 240, 90, 'unallocated'), weight: 20 },
 };
 
 /** What the source and the target make of one stretch of the file, together. */
-export const SHARE_LOOKS: Readonly<Record<ShareName, Look>> = {
-  overlap: look('✖', 'X', BAD, 203, 91, 'overlap', 1),
-  leaked: look('!', '!', BAD, 203, 91, 'leaked', 2),
-  'target-only': look('▲', 'T', COUNT, 81, 96, 'target only', 3),
-  'source-only': look('▽', 'S', TABLE, 125, 95, 'source only', 4),
-  shared: look('█', '#', DATA, 67, 94, 'shared data', 5),
-  free: look('·', '.', FREE, 240, 90, 'free', 6),
+const SHARES: Readonly<Record<ShareName, Unweighed>> = {
+  overlap: look('✖', 'X', BAD, 203, 91, 'overlap'),
+  leaked: look('!', '!', BAD, 203, 91, 'leaked'),
+  'target-only': look('▲', 'T', COUNT, 81, 96, 'target only'),
+  'source-only': look('▽', 'S', TABLE, 125, 95, 'source only'),
+  shared: look('█', '#', DATA, 67, 94, 'shared data'),
+  free: look('·', '.', FREE, 240, 90, 'free'),
 };
+
+export const SHARE_LOOKS: Readonly<Record<ShareName, Look>> = weighed(SHARES, shareWeight);

@@ -67,7 +67,12 @@ export const setmap = imageCommand({
   },
 });
 
-function* mapOne(extent: Extent, { size }: Image, target: ConversionTarget, force: boolean): Generator<Progress, void> {
+export function* mapOne(
+  extent: Extent,
+  { size }: Image,
+  target: ConversionTarget,
+  force: boolean,
+): Generator<Progress, void> {
   target.map(extentColumns([extent], 1, size), force);
   target.sync();
   yield { what: 'mapping', done: 1, total: 1 };

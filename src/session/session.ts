@@ -43,12 +43,26 @@ export interface Draft {
   readonly image: Image;
   target: ConversionTarget | undefined;
   format: string;
+  /** Set when the step changes what the file is: the image on disk is then the source, this one the target. */
+  converted: boolean;
 }
 
 /** What the session has to know beside the bytes: as it is after a step. */
 interface Mark {
   readonly format: string;
   readonly target: TargetState | undefined;
+  readonly converted: boolean;
+}
+
+/** What the last `check` said, and of what. */
+export interface LastCheck {
+  /** `clean`, `2 errors, 1 leak`, `nothing to check`. */
+  readonly words: string;
+  readonly isClean: boolean;
+  /** The number of steps that were applied. */
+  readonly step: number;
+  /** True when steps were taken, undone or committed since. */
+  readonly isStale: boolean;
 }
 
 export class Session {
@@ -61,6 +75,11 @@ export class Session {
   #staged: StagedDevice | undefined;
   #image: Image;
   #target: ConversionTarget | undefined;
+  #check:
+    | { readonly words: string; readonly isClean: boolean; readonly step: number; readonly at: unknown }
+    | undefined;
+  /** How often steps were committed. */
+  commits = 0;
 
   /** Throws ImageError: what opening the file throws, `unknown-format`, or what the driver refuses. */
   static open(path: string, { format, follow = 'none' }: SessionOptions = {}): Session {
@@ -78,7 +97,7 @@ export class Session {
     this.file = file;
     this.probed = probed;
     this.#follower = new Follower(follow);
-    this.#base = { format: driver.name, target: undefined };
+    this.#base = { format: driver.name, target: undefined, converted: false };
     try {
       this.#image = driver.open(file, this.#follower.context(file));
     } catch (error) {
@@ -95,6 +114,23 @@ export class Session {
   /** The conversion target that `open-target` opened, until `copy-header`. */
   get target(): ConversionTarget | undefined {
     return this.#target;
+  }
+
+  /** Whether an applied step has changed what the file is: `original()` is the source then, and `image` the target. */
+  get converted(): boolean {
+    return this.#markNow().converted;
+  }
+
+  /** What `check` said last, if it ran. */
+  get lastCheck(): LastCheck | undefined {
+    if (!this.#check) return undefined;
+    const { at, ...said } = this.#check;
+    return { ...said, isStale: at !== this.#state };
+  }
+
+  /** For `check`: keeps its verdict for who shows it. */
+  checked(words: string, isClean: boolean): void {
+    this.#check = { words, isClean, step: this.#staged?.steps.length ?? 0, at: this.#state };
   }
 
   /** Applied steps, oldest first, then those that can be redone. */
@@ -138,10 +174,12 @@ export class Session {
         image: this.#openOn(staged, before.format),
         target: this.#target,
         format: before.format,
+        converted: before.converted,
       };
       const result = yield* work(draft);
       const image = this.#openOn(staged, draft.format);
-      this.#marks.set(staged.end(), { format: draft.format, target: draft.target?.state });
+      const { format, converted } = draft;
+      this.#marks.set(staged.end(), { format, target: draft.target?.state, converted });
       kept = true;
       this.#image = image;
       this.#target = draft.target;
@@ -180,7 +218,8 @@ export class Session {
   committed(): void {
     const { format } = this.#markNow();
     this.#forget();
-    this.#base = { format, target: undefined };
+    this.commits++;
+    this.#base = { format, target: undefined, converted: false };
     this.#restore(this.#base);
   }
 
@@ -193,6 +232,11 @@ export class Session {
   #moved(changes: Step): SessionStep {
     this.#restore(this.#markNow());
     return this.steps.find((step) => step.changes === changes) as SessionStep;
+  }
+
+  /** Equal as long as the bytes are the same: the last applied step, or the base. */
+  get #state(): unknown {
+    return this.#staged?.steps.at(-1) ?? this.#base;
   }
 
   #markNow(): Mark {

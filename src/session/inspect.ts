@@ -1,0 +1,64 @@
+/** What lies at one byte of the file: the bytes around it, who owns it, its fields, and the guest byte it holds. */
+import { type Device, readBytes } from '../device/device.ts';
+import type { Image, Region } from '../drivers/driver.ts';
+import type { ExtentTable } from './extent-table.ts';
+import type { Inspection, Side } from './panels.ts';
+import type { Scene } from './scene.ts';
+import type { Session } from './session.ts';
+import type { SideMap } from './side-map.ts';
+
+export interface InspectedSide {
+  readonly session: Session;
+  readonly scene: Scene;
+  readonly side: Side;
+  /** The side's map and table, where they are made. */
+  readonly map: SideMap | undefined;
+  readonly table: ExtentTable | undefined;
+}
+
+/** Bytes of a line. */
+const LINE = 16;
+
+/** `rows` lines, the one with `host` in the first third. Past the file's end: its last byte. */
+export function inspect(at: InspectedSide, host: number, rows: number): Inspection {
+  const { session, scene, side, map, table } = at;
+  const image = (side === 'target' ? scene.target : undefined) ?? scene.source;
+  const { size } = image.device;
+  const byte = Math.max(Math.min(host, size - 1), 0);
+  const line = byte - (byte % LINE);
+  const offset = Math.max(line - Math.floor(rows / 3) * LINE, 0);
+  const bytes = readBytes(image.device, offset, Math.max(Math.min(rows * LINE, size - offset), 0));
+  const region = map?.regionAt(byte) ?? wholeFile(image);
+  const before = side === 'source' && scene.sourceIsOnDisk ? undefined : bytesBefore(session.file, offset, bytes);
+  const guest = guestAt(table, byte);
+  return {
+    side,
+    offset,
+    bytes,
+    region,
+    fields: [],
+    ...(guest === undefined ? {} : { guest }),
+    ...(before === undefined ? {} : { before }),
+  };
+}
+
+/** The bytes on the disk, as far as the file goes, when they are others. */
+function bytesBefore(file: Device, offset: number, bytes: Uint8Array): Uint8Array | undefined {
+  const before = readBytes(file, offset, Math.max(Math.min(bytes.length, file.size - offset), 0));
+  return before.every((byte, i) => byte === bytes[i]) ? undefined : before;
+}
+
+function guestAt(table: ExtentTable | undefined, host: number): number | undefined {
+  if (!table || table.hostIsElsewhere) return undefined;
+  const rows = table.rows({ sort: 'host' });
+  const index = rows.indexOfHost(host);
+  if (index < 0) return undefined;
+  const row = rows.at(index);
+  // A compressed cluster's bytes are no guest bytes one by one.
+  return row.kind === 'compressed' || row.host === undefined ? row.guest : row.guest + host - row.host;
+}
+
+/** As long as the map is not made. */
+function wholeFile(image: Image): Region {
+  return { offset: 0, length: image.device.size, role: 'free' };
+}
