@@ -78,14 +78,14 @@ export const ROLE_LOOKS: Readonly<Record<Role, Look>> = weighed(ROLES, roleWeigh
 
 /** Every kind of extent, on the guest's side. */
 export const KIND_LOOKS: Readonly<Record<ExtentKind, Look>> = {
-  invalid: { ...look('✖', 'X', BAD, 203, 91, 'invalid'), weight: 1 },
+  invalid: { ...look('✖', 'X', BAD, 203, 91, 'invalid'), weight: roleWeight('overlap') },
   data: ROLE_LOOKS.data,
   compressed: ROLE_LOOKS.compressed,
-  encrypted: { ...look('▒', '=', DATA, 67, 94, 'encrypted'), weight: 17 },
+  encrypted: { ...look('▒', '=', DATA, 67, 94, 'encrypted'), weight: roleWeight('data') },
   'zero-allocated': ROLE_LOOKS['zero-allocated'],
-  zero: { ...look('○', '0', ZERO, 250, 37, 'zero'), weight: 19 },
-  'unallocated-allocated': { ...look('·', '.', FREE, 240, 90, 'reserved'), weight: 20 },
-  unallocated: { ...look('·', '.', FREE, 240, 90, 'unallocated'), weight: 20 },
+  zero: { ...look('○', '0', ZERO, 250, 37, 'zero'), weight: roleWeight('zero-allocated') },
+  'unallocated-allocated': { ...look('·', '.', FREE, 240, 90, 'reserved'), weight: roleWeight('free') },
+  unallocated: { ...look('·', '.', FREE, 240, 90, 'unallocated'), weight: roleWeight('free') },
 };
 
 /** What the source and the target make of one stretch of the file, together. */
