@@ -71,9 +71,11 @@ function isTerminal(fd: 0 | 1 | 2): boolean {
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) return version();
-  if (argv[0] === 'completion' || argv.includes('--get-yargs-completions')) {
-    const { completion } = await import('./commands/to-yargs.ts');
-    await completion(argv, (text) => out.text(text));
+  if (argv[0] === '--get-completions') {
+    const { bashCompletion, shellCompletion } = await import('./commands/shell-completion.ts');
+    const [, how, ...words] = argv;
+    const rows = how === 'bash' ? bashCompletion(words[0] ?? '', words[1] ?? '') : shellCompletion(words);
+    out.text(rows.map((row) => `${row}\n`).join(''));
     return 0;
   }
   const [{ invocation }, { Runner }, { Debugger }] = await Promise.all([

@@ -30,7 +30,11 @@ export const PROGRAM_FLAGS = {
     oneOf('POLICY', FOLLOW_POLICIES, 'which files named inside an image may be opened: none unless asked'),
     'none',
   ),
-  cmd: flagWith(text('COMMAND', 'run this command and exit; may be given again'), undefined, 'c'),
+  cmd: flagWith(
+    { ...text('COMMAND', 'run this command and exit; may be given again'), completes: 'command' },
+    undefined,
+    'c',
+  ),
   color: flagWith(
     oneOf('WHEN', COLOR_CHOICES, 'colours: where the terminal has them, always, never, or that many'),
     'auto',
@@ -86,7 +90,7 @@ export function invocation(argv: readonly string[]): Invocation {
 }
 
 /** The index of the first word that is neither an option nor an option's value. */
-function headOf(argv: readonly string[]): number | undefined {
+export function headOf(argv: readonly string[]): number | undefined {
   const takesValue = Object.entries(PROGRAM_FLAGS).flatMap(([name, f]) =>
     'param' in f && f.param ? [`--${name}`, ...('short' in f && f.short ? [`-${f.short}`] : [])] : [],
   );

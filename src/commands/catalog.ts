@@ -4,6 +4,7 @@ import { check } from './check.ts';
 import { close } from './close.ts';
 import type { Command } from './command.ts';
 import { commit } from './commit.ts';
+import { completion } from './completion.ts';
 import { convertInPlace } from './convert-inplace.ts';
 import { copyHeader } from './copy-header.ts';
 import { discard } from './discard.ts';
@@ -49,5 +50,6 @@ export const CATALOG: readonly Command[] = [
   tourCommand(() => CATALOG),
   lessonCommand(() => CATALOG),
   answer,
+  completion,
   quit,
 ];

@@ -56,7 +56,8 @@ export interface Completion {
 
 const ITEM_LIMIT = 500;
 
-interface Found {
+/** A word that could stand there. */
+export interface Found {
   readonly value: string;
   readonly label?: string;
   readonly note?: string;
@@ -78,7 +79,16 @@ export function completionAt(line: string, cursor: number, context: CompletionCo
 function inCommand(words: readonly { text: string }[], index: number, context: CompletionContext): readonly Found[] {
   const texts = words.map(({ text }) => text);
   const command = commandNamed(CATALOG, texts[0] as string);
-  if (!command) return [];
+  return command ? candidates(command, texts, index, context) : [];
+}
+
+/** What could stand in place of word `index` of a command; word 0 is its name. */
+export function candidates(
+  command: Command,
+  texts: readonly string[],
+  index: number,
+  context: CompletionContext,
+): readonly Found[] {
   const typed = texts[index] as string;
   const role = rolesOf(command, texts)[index] as Role;
   if (role.kind === 'value') {

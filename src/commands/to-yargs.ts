@@ -1,6 +1,6 @@
 /**
- * Help of the subcommands, and completion for shells, by yargs. Loaded only for those: a command that is typed
- * correctly is parsed by parse.ts, from the same declarations.
+ * Help of the subcommands, by yargs. Loaded only for that: a command that is typed correctly is parsed by parse.ts,
+ * from the same declarations.
  */
 import yargs, { type Argv } from 'yargs';
 import { PROGRAM_FLAGS } from './argv.ts';
@@ -26,14 +26,6 @@ export async function showHelp(name: string | undefined, write: (text: string) =
   const command = CATALOG.find((c) => c.name === name || c.aliases?.includes(name ?? ''));
   const parser = command ? commandHelp(command) : programHelp();
   write(`${await parser.getHelp()}\n`);
-}
-
-/** `platter completion` prints a script for the shell; the script asks `--get-yargs-completions`. */
-export async function completion(argv: readonly string[], write: (text: string) => void): Promise<void> {
-  const parser = programHelp().completion('completion', 'print a completion script for bash or zsh');
-  await parser.parse([...argv], {}, (_error, _parsed, output) => {
-    if (output) write(`${output}\n`);
-  });
 }
 
 function base(): Argv {
