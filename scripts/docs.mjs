@@ -1,17 +1,26 @@
 /** Writes the generated pages of docs/. A test fails when they are stale. */
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { rolldown } from 'rolldown';
 
 const root = join(import.meta.dirname, '..');
-const work = await rolldown({
-  input: join(root, 'src/commands/to-markdown.ts'),
-  platform: 'node',
-  logLevel: 'warn',
-});
-const { output } = await work.generate({ format: 'esm', codeSplitting: false });
-// A file, not a data: URL, since the code looks for the lessons from where it lies.
-const bundle = join(root, `scripts/.docs-${process.pid}.mjs`);
-writeFileSync(bundle, output[0].code);
-const { commandsMarkdown } = await import(bundle).finally(() => rmSync(bundle));
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+/** What a source file exports. Built into this folder: the code finds what comes with it by where it lies. */
+async function load(input) {
+  const file = join(import.meta.dirname, `.docs.${process.pid}.mjs`);
+  const work = await rolldown({ input: join(root, input), platform: 'node', logLevel: 'warn' });
+  try {
+    await work.write({ file, format: 'esm', codeSplitting: false });
+    await work.close();
+    return await import(`${pathToFileURL(file)}?${input}`);
+  } finally {
+    rmSync(file, { force: true });
+  }
+}
+
+const { commandsMarkdown } = await load('src/commands/to-markdown.ts');
 writeFileSync(join(root, 'docs/commands.md'), commandsMarkdown());
+const { manPage } = await load('src/commands/to-man.ts');
+writeFileSync(join(root, 'docs/platter.1'), manPage(version));

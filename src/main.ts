@@ -19,6 +19,7 @@ import type { Sink } from './commands/sink.ts';
 import type { Style } from './commands/style.ts';
 import { Page, pagerOf, pagerRuns, showsColours } from './host/pager.ts';
 import { ReadingProgram, runShell } from './host/programs.ts';
+import { capability } from './repl/capability.ts';
 import type { Debugger } from './session/debugger.ts';
 
 declare const PLATTER_VERSION: string;
@@ -96,15 +97,17 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const host = new Debugger(asked.settings.follow);
   const atPrompt = asked.mode === 'prompt' && isTerminal(STDIN);
-  const progress = isTerminal(STDERR) ? new ProgressLine(err, asked.settings.ascii) : undefined;
+  const { settings } = asked;
+  const terminal = capability(process.env, { stdin: atPrompt, stdout: isTerminal(STDOUT) }, settings);
+  const progress = isTerminal(STDERR) ? new ProgressLine(err, !terminal.unicode) : undefined;
   const front: Front = {
     out: progress && isTerminal(STDOUT) ? wiping(progress) : out,
     err,
-    json: asked.settings.json,
-    style: await style(asked.settings),
+    json: settings.json,
+    style: await style(terminal.colour > 0 && terminal.theme !== 'mono'),
     prefix: asked.mode === 'prompt' ? '' : 'platter: ',
     progress: progress && ((how) => progress.show(how)),
-    ...programs(asked.settings, atPrompt),
+    ...programs(settings, atPrompt),
     cancelled: asked.mode === 'prompt' || writes(asked) ? cancelling() : undefined,
   };
   const runner = new Runner(host, front);
@@ -285,13 +288,8 @@ function wiping(progress: ProgressLine): Sink {
   };
 }
 
-/** Colours where they are asked for, or where there is a terminal that wants them. */
-async function style({ color, theme }: Settings): Promise<Style> {
-  const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
-  const wanted = FORCE_COLOR ? FORCE_COLOR !== '0' : !NO_COLOR && TERM !== 'dumb' && isTerminal(STDOUT);
-  if (theme !== 'mono' && (color === 'auto' ? wanted : color !== 'never')) {
-    return (await import('./commands/to-text-colours.ts')).COLOURS;
-  }
+async function style(coloured: boolean): Promise<Style> {
+  if (coloured) return (await import('./commands/to-text-colours.ts')).COLOURS;
   return (await import('./commands/style.ts')).PLAIN;
 }
 

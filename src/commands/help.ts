@@ -2,7 +2,7 @@
 import { ImageError } from '../errors.ts';
 import { type Command, debuggerCommand, detailsOf, type Group, usage } from './command.ts';
 import { nearest } from './nearest.ts';
-import type { Param } from './params.ts';
+import type { Flag, Param } from './params.ts';
 import { optional, text } from './params.ts';
 import { message, type View } from './view.ts';
 
@@ -65,25 +65,36 @@ function overview(catalog: readonly Command[]): View {
   return message(lines.join('\n'), { commands: data });
 }
 
+/** What to type comes first: the examples are run by the tests. */
 function explanation(command: Command): View {
-  const lines = [`${usage(command)} -- ${command.summary}`];
-  if (command.aliases?.length) lines.push(`Also: ${command.aliases.join(', ')}`);
+  const { name, summary, examples, aliases } = command;
+  const width = Math.max(...examples.map(({ line }) => line.length));
+  const tried = examples.map(({ line, image }) =>
+    image ? `  ${line.padEnd(width)}    # on sample-images/${image}` : `  ${line}`,
+  );
+  const lines = [`${name}: ${summary}`, '', ...tried, '', wrapped(`Usage: ${usage(command)}`)];
+  if (aliases?.length) lines.push(`Also: ${aliases.join(', ')}`);
   const details = detailsOf(command);
   if (details) lines.push('', wrapped(details));
   const rows = [
     ...Object.values(command.params).map((param) => [param.placeholder, described(param)] as const),
-    ...Object.entries(command.flags).map(([name, flag]) => {
-      const short = flag.short && flag.short !== name ? `-${flag.short}, ` : '';
-      const long = name.length === 1 ? `-${name}` : `--${name}`;
-      const value = flag.param ? ` ${flag.param.placeholder}` : '';
-      return [`${short}${long}${value}`, flag.param ? described(flag.param) : flag.doc] as const;
-    }),
+    ...Object.entries(command.flags).map(
+      ([flag, given]) => [flagNames(flag, given), given.param ? described(given.param) : given.doc] as const,
+    ),
   ];
-  const width = rows.reduce((most, [name]) => Math.max(most, name.length), 0);
-  if (rows.length > 0) lines.push('', ...rows.map(([name, doc]) => `  ${name.padEnd(width)}  ${doc}`));
-  lines.push('', 'Example:', ...command.examples.map((e) => `  ${e.line}${e.image ? `    # on ${e.image}` : ''}`));
-  const { name, summary, examples } = command;
+  const first = rows.reduce((most, [word]) => Math.max(most, word.length), 0) + 4;
+  const hanging = `\n${' '.repeat(first)}`;
+  if (rows.length > 0) lines.push('');
+  for (const [word, doc] of rows) {
+    lines.push(`  ${word.padEnd(first - 2)}${wrapped(doc, WIDTH - first).replaceAll('\n', hanging)}`);
+  }
   return message(lines.join('\n'), { name, usage: usage(command), summary, details, examples });
+}
+
+/** `-f, --format FORMAT`. */
+export function flagNames(name: string, { short, param }: Flag<unknown>): string {
+  const names = [...(short ? [`-${short}`] : []), ...(name.length > 1 ? [`--${name}`] : [])];
+  return `${names.join(', ')}${param ? ` ${param.placeholder}` : ''}`;
 }
 
 /** The meaning of an argument, with the words it may be. */
@@ -94,13 +105,13 @@ export function described({ doc, choices }: Param<unknown>): string {
 
 const WIDTH = 78;
 
-/** Lines of at most WIDTH characters; line ends in the text stay. */
-export function wrapped(text: string): string {
+/** Lines of at most `width` characters; line ends in the text stay. */
+export function wrapped(text: string, width = WIDTH): string {
   const lines = text.split('\n').flatMap((line) => {
     const out = [''];
     for (const word of line.split(' ')) {
       const last = out[out.length - 1] as string;
-      if (last !== '' && last.length + 1 + word.length > WIDTH) out.push(word);
+      if (last !== '' && last.length + 1 + word.length > width) out.push(word);
       else out[out.length - 1] = last === '' ? word : `${last} ${word}`;
     }
     return out;

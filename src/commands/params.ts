@@ -4,6 +4,7 @@
  */
 import { parseSize } from '../bytes/size.ts';
 import { ImageError } from '../errors.ts';
+import { nearest } from './nearest.ts';
 
 /** One argument, or the value of one flag. */
 export interface Param<T> {
@@ -85,6 +86,7 @@ export function oneOf<T extends string>(placeholder: string, choices: readonly T
       throw new ImageError({
         code: 'bad-choice',
         what: `'${word}' is not a ${placeholder.toLowerCase()}: expected ${choices.join(', ')}`,
+        tryThis: nearest(word, choices),
       });
     },
   };

@@ -4,6 +4,7 @@
  */
 import { ImageError } from '../errors.ts';
 import { type Command, usage } from './command.ts';
+import { nearest } from './nearest.ts';
 import type { Flag, Flags, Param } from './params.ts';
 
 export type Values = Readonly<Record<string, unknown>>;
@@ -116,10 +117,10 @@ function nextWord(queue: string[], flag: string, param: Param<unknown>, of: stri
 }
 
 function unknownFlag(flag: string, flags: Flags, of: string): ImageError {
-  const known = Object.keys(flags).map((name) => `--${name}`);
+  const known = Object.keys(flags).map((name) => (name.length === 1 ? `-${name}` : `--${name}`));
   return new ImageError({
     code: 'bad-flag',
     what: `${of}: there is no option ${flag}`,
-    tryThis: known.length > 0 ? known.join(', ') : undefined,
+    tryThis: nearest(flag, known) ?? (known.length > 0 ? known.join(', ') : undefined),
   });
 }

@@ -3,23 +3,24 @@
  * from the same declarations.
  */
 import yargs, { type Argv } from 'yargs';
-import { PROGRAM_FLAGS } from './argv.ts';
+import { PROGRAM_FLAGS, subcommandUsage } from './argv.ts';
 import { CATALOG } from './catalog.ts';
-import { type Command, detailsOf } from './command.ts';
+import { type Command, detailsOf, usage } from './command.ts';
+import { shellLine } from './examples.ts';
 import { described, wrapped } from './help.ts';
+import { CALLS, EXIT_STATUS, NUMBERS, PROMISE } from './manual.ts';
 import type { Flags } from './params.ts';
 
-const EPILOGUE = `Without a subcommand: platter [IMAGE] opens a prompt (or reads commands from a pipe), and
-platter IMAGE -c 'map 0 1M' -c check runs commands and exits. 'help' at the prompt lists all commands.
+const WIDTH = 100;
 
-Numbers: 65536, 0x10000, 64k, 1.5M. A name that begins with - goes after --; a file named like a command is ./map.
-
-In-place conversion never risks the image: at every instant, power loss included, the file is a valid image of the
-old or of the new format with the same guest contents. The only assumption: one aligned sector of 512 bytes is
-written wholly or not at all.
-
-Exit status: 0 done; 1 refused or failed, or steps were left uncommitted; check: 0 clean, 2 corruption, 3 leaked
-space only, 63 the format has nothing to check; map: 2 when an entry is invalid.`;
+const EPILOGUE = [
+  CALLS,
+  NUMBERS,
+  PROMISE,
+  `Exit status: ${EXIT_STATUS.map(([status, meaning]) => `${status} ${meaning}`).join('; ')}.`,
+]
+  .map((paragraph) => wrapped(paragraph, WIDTH))
+  .join('\n\n');
 
 /** Help of the program, or of one subcommand. */
 export async function showHelp(name: string | undefined, write: (text: string) => void): Promise<void> {
@@ -35,7 +36,7 @@ function base(): Argv {
     .exitProcess(false)
     .version(false)
     .help(false)
-    .wrap(100)
+    .wrap(WIDTH)
     .parserConfiguration({
       'parse-numbers': false,
       'parse-positional-numbers': false,
@@ -56,25 +57,19 @@ function programHelp(): Argv {
   return parser.epilogue(EPILOGUE);
 }
 
+/** What to type comes first. */
 function commandHelp(command: Command): Argv {
-  const shown = command.place === 'image' || command.place === 'files';
-  let parser = base().usage(`platter ${shown ? signature(command) : '[IMAGE]'}\n\n${command.summary}`);
-  if (!shown) parser = parser.usage(`At the prompt: ${command.name}`);
-  for (const param of Object.values(command.params)) {
+  const { name, summary, params, flags, examples, place } = command;
+  const tried = examples.map((example) => `  ${shellLine(command, example)}`).join('\n');
+  const outside = place === 'image' || place === 'files';
+  const call = outside ? subcommandUsage(command) : `at the prompt: ${usage(command)}`;
+  let parser = base().usage(`${name}: ${summary}\n\n${tried}\n\nUsage: ${call}`);
+  for (const param of Object.values(params)) {
     parser = parser.positional(param.placeholder, { type: 'string', describe: described(param) });
   }
-  parser = withFlags(withFlags(parser, command.flags), PROGRAM_FLAGS);
-  for (const { line, image } of command.examples) {
-    parser = parser.example(shown && image ? subcommandLine(line, image) : line, '');
-  }
+  parser = withFlags(withFlags(parser, flags), PROGRAM_FLAGS);
   const details = detailsOf(command);
   return details ? parser.epilogue(wrapped(details)) : parser;
-}
-
-/** `map 0 1M` on start.qcow2, as a subcommand. */
-function subcommandLine(line: string, image: string): string {
-  const [name, ...rest] = line.split(' ');
-  return ['platter', name, `sample-images/${image}`, ...rest].join(' ');
 }
 
 function subcommands(): readonly Command[] {
