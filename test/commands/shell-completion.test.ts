@@ -6,12 +6,11 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { spawn } from '@lydell/node-pty';
-import xterm from '@xterm/headless';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SHELLS } from '../../src/commands/completion-scripts.ts';
 import { bashCompletion, shellCompletion } from '../../src/commands/shell-completion.ts';
 import { PROGRAM } from '../support/platter.ts';
+import { Terminal } from '../support/terminal.ts';
 
 const words = (...typed: string[]): string[] => shellCompletion(typed).map((row) => row.replace(/\t.*/, ''));
 
@@ -86,33 +85,20 @@ describe('real shells', () => {
   const installed = (shell: string): boolean => spawnSync(shell, ['-c', ':']).status === 0;
 
   /** A shell at a terminal: keys are typed once it is ready, and its last line must come to look as expected. */
-  const typed = (shell: string, args: string[], keys: string, expected: RegExp): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const screen = new xterm.Terminal({ cols: 120, rows: 24, allowProposedApi: true });
-      const pty = spawn(shell, args, { cols: 120, rows: 24, cwd: folder, env });
+  async function typed(shell: string, args: readonly string[], keys: string, expected: RegExp): Promise<void> {
+    const terminal = new Terminal(shell, args, { columns: 120, rows: 24, cwd: folder, env: { LANG: 'C.UTF-8' } });
+    try {
       const lastLine = (): string => {
-        const { active } = screen.buffer;
-        return active.getLine(active.baseY + active.cursorY)?.translateToString(false, 0, active.cursorX) ?? '';
+        const { x, y } = terminal.cursor();
+        return (terminal.screen()[y] ?? '').padEnd(x).slice(0, x);
       };
-      let sent = false;
-      const settle = (error?: Error): void => {
-        clearTimeout(patience);
-        pty.kill('SIGKILL');
-        if (error) reject(error);
-        else resolve();
-      };
-      const patience = setTimeout(() => settle(new Error(`${shell} shows: ${lastLine()}`)), 20_000);
-      screen.onData((answer) => pty.write(answer));
-      pty.onData((data) =>
-        screen.write(data, () => {
-          if (!sent && lastLine() === 'ready ') {
-            sent = true;
-            pty.write(keys);
-          }
-          if (sent && expected.test(lastLine())) settle();
-        }),
-      );
-    });
+      await terminal.until(() => lastLine() === 'ready ', 20_000);
+      terminal.type(keys);
+      await terminal.until(() => expected.test(lastLine()), 20_000);
+    } finally {
+      await terminal.close();
+    }
+  }
 
   /** How each shell is brought to say "ready" with the script loaded. */
   const START: Readonly<Record<string, string[]>> = {
