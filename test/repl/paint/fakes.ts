@@ -46,6 +46,7 @@ export function clusterSide(
 ): ClusterSide {
   return {
     format,
+    hostIsElsewhere: false,
     complete: true,
     cell(from, to) {
       let role: Role = 'free';
