@@ -21,6 +21,7 @@ export function extentRows(rows: readonly ExtentRow[], complete = true): ExtentR
   return {
     count: rows.length,
     complete,
+    hostIsElsewhere: false,
     at: (index) => rows[index] as ExtentRow,
     indexOfGuest: (guest) => rows.findLastIndex((row) => row.guest <= guest),
     indexOfHost: (host) => rows.findIndex((row) => row.host === host),
@@ -46,7 +47,6 @@ export function clusterSide(
 ): ClusterSide {
   return {
     format,
-    hostIsElsewhere: false,
     complete: true,
     cell(from, to) {
       let role: Role = 'free';
