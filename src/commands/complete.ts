@@ -12,7 +12,7 @@ import { type Role, rolesOf, wordAtCursor } from './at-cursor.ts';
 import { CATALOG } from './catalog.ts';
 import type { Command } from './command.ts';
 import { commandNamed } from './help.ts';
-import { quoted } from './line.ts';
+import { asTyped } from './line.ts';
 import type { Param } from './params.ts';
 
 /** What only the session and the screen know. Asked when Tab is pressed. */
@@ -71,7 +71,7 @@ export function completionAt(line: string, cursor: number, context: CompletionCo
   if (!at || !word) return undefined;
   const found = at.index === 0 ? commands(word.text, at.piped) : inCommand(at.words, at.index, context);
   const items = found.slice(0, ITEM_LIMIT).map(({ value, label = value, note, more = false }) => {
-    return { text: quoted(value), value, label, note, more };
+    return { text: asTyped(value), value, label, note, more };
   });
   return { from: word.from, to: cursor, typed: word.text, items };
 }

@@ -122,7 +122,12 @@ export function isBlank(c: string): boolean {
   return c === ' ' || c === '\t' || c === '\n' || c === '\r';
 }
 
-/** A word as it must be typed to be read back as itself. */
+/** A word as it must be typed at the prompt to be read back as itself: letters of any script and brackets stay bare. */
+export function asTyped(text: string): string {
+  return /^[\p{L}\p{M}\p{N}_@%+=:,./[\]~-]+$/u.test(text) ? text : quoted(text);
+}
+
+/** A word as it must be typed, at the prompt or in a shell. */
 export function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

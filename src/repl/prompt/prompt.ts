@@ -9,7 +9,7 @@
  */
 import type { Completion, CompletionContext } from '../../commands/complete.ts';
 import { completionAt } from '../../commands/complete.ts';
-import { quoted } from '../../commands/line.ts';
+import { asTyped } from '../../commands/line.ts';
 import { edited, movedRow, rowEnd, rowStart } from './editor.ts';
 import { hintRow } from './hint-row.ts';
 import { chordOf, type Key } from './key.ts';
@@ -288,7 +288,7 @@ export class Prompt {
       return;
     }
     const start = commonStart(items);
-    if (start.length > typed.length) this.#edit(replaced(this.#line, from, this.#line.cursor, quoted(start)));
+    if (start.length > typed.length) this.#edit(replaced(this.#line, from, this.#line.cursor, asTyped(start)));
     this.#menu = { items, line: this.#line, from, chosen: -1 };
   }
 
