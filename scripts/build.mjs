@@ -41,14 +41,19 @@ async function build() {
 }
 
 async function buildIn(fresh, version) {
-  const define = { PLATTER_VERSION: JSON.stringify(version) };
+  // React as it is developed with keeps a record of every render for ever; so does ink with DEV set.
+  const define = {
+    PLATTER_VERSION: JSON.stringify(version),
+    'process.env.NODE_ENV': '"production"',
+    'process.env.DEV': '""',
+  };
   await bundle('src/main.ts', define, {
     dir: fresh,
     format: 'cjs',
     entryFileNames: 'core.cjs',
     chunkFileNames: '[name].cjs',
     codeSplitting: { groups: PARTS, includeDependenciesRecursively: false },
-    plugins: [loadOnUse],
+    plugins: [withoutWaiting, loadOnUse],
     minify: { compress: true, mangle: true, codegen: { removeWhitespace: true } },
   });
   await bundle('src/lib.ts', define, {
@@ -63,13 +68,18 @@ async function buildIn(fresh, version) {
   types(join(fresh, 'types'));
 }
 
+/** How wide text is on a terminal: yargs and the screen both ask. */
+const WIDTHS =
+  /node_modules.(string-width|strip-ansi|ansi-regex|wrap-ansi|ansi-styles|slice-ansi|emoji-regex|get-east-asian-width|is-fullwidth-code-point)/;
+
 /**
  * The program in parts. Reading code costs a good 30 ms per megabyte before anything runs, so what a small command
  * does not need stands apart, and is read when something in it is first used.
  */
 const PARTS = [
-  { name: 'lazy-yargs', test: /node_modules.(?!fzstd|chalk)|to-yargs/, priority: 9 },
+  { name: 'lazy-yargs', test: /node_modules.(yargs|cliui|y18n|escalade|get-caller-file)|to-yargs/, priority: 9 },
   { name: 'lazy-colours', test: /node_modules.chalk|to-text-colours/, priority: 9 },
+  { name: 'lazy-width', test: WIDTHS, priority: 9 },
   { name: 'lazy-zstd', test: /fzstd|qcow2.compressed/, priority: 9 },
   { name: 'lazy-check', test: /drivers.\w+.(check-|rules|refcounts)/, priority: 9 },
   { name: 'lazy-convert', test: /src.convert|drivers.two-level|drivers.\w+.(target|\w+-build)/, priority: 9 },
@@ -85,6 +95,7 @@ const PARTS = [
     priority: 9,
   },
   { name: 'lazy-lesson', test: /src.commands.lesson.[\w-]+\.ts|src.host.(package-files|scratch)/, priority: 9 },
+  { name: 'lazy-screen', test: /src.repl.(?!capability)|node_modules/, priority: 2 },
   { name: 'core', test: /src./, priority: 1 },
 ];
 
@@ -100,6 +111,62 @@ const loadOnUse = {
     return { code: `${code.replace(loads, 'let $1 = lazily(() => require("$2"));')}\n${lazily}\n`, map: null };
   },
 };
+
+/**
+ * A CommonJS bundle cannot wait while it loads, and two files of the screen's packages do: yoga for its WebAssembly,
+ * which is small enough to be made at once, and ink for tools that are never there.
+ */
+const withoutWaiting = {
+  name: 'without-waiting',
+  transform(code, id) {
+    const edits = WAITING.find(([file]) => id.endsWith(file))?.[1];
+    if (!edits) return null;
+    const changed = edits.reduce((text, [from, to]) => {
+      if (text.search(from) < 0) throw new Error(`${id} is not as expected: ${from}`);
+      return text.replace(from, to);
+    }, code);
+    return { code: changed, map: null };
+  },
+};
+
+const WAITING = [
+  [
+    'yoga-layout/dist/src/index.js',
+    [
+      [/import loadYoga from/, 'import loadYoga, { assemblyBytes } from'],
+      [
+        /const Yoga = wrapAssembly\(await loadYoga\(\)\);/,
+        `const assembly = {
+          instantiateWasm(imports, receive) {
+            const instance = new WebAssembly.Instance(new WebAssembly.Module(assemblyBytes()), imports);
+            receive(instance);
+            return instance.exports;
+          },
+        };
+        loadYoga(assembly);
+        const Yoga = wrapAssembly(assembly);`,
+      ],
+    ],
+  ],
+  [
+    'yoga-wasm-base64-esm.js',
+    [
+      [
+        /H="(data:application\/octet-stream;base64,)(\w[\w+/=]{5000,})"([^]*)export default loadYoga;/,
+        `H="$1"+BYTES$3export default loadYoga;
+        const BYTES = "$2";
+        export function assemblyBytes() { return Buffer.from(BYTES, 'base64'); }`,
+      ],
+    ],
+  ],
+  [
+    'ink/build/reconciler.js',
+    [
+      [/await import\('\.\/devtools\.js'\)/, 'undefined'],
+      [/await loadPackageJson\(\)/, 'undefined'],
+    ],
+  ],
+];
 
 /**
  * yargs asks import.meta for a way to load files that Platter never names; main.ts imports dynamically what shares the

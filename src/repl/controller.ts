@@ -1,0 +1,217 @@
+/**
+ * Keys to deeds, in three layers: what is open over everything (help, a list of completions, a question), keys that
+ * mean the same everywhere, then the panel that has the focus; everything else is typed into the prompt.
+ */
+import type { Desk, Focus } from './desk.ts';
+import type { HelpOverlay } from './help-overlay.ts';
+import { type Layout, PANELS, type PanelName, panelsOf } from './layout.ts';
+import type { Lines } from './lines.ts';
+import type { ExtentsPanel } from './panels/extents.ts';
+import { type Panel, strokeOf } from './panels/panel.ts';
+import type { TranscriptPanel } from './panels/transcript.ts';
+import { chordOf, type Key } from './prompt/key.ts';
+import type { Prompt } from './prompt/prompt.ts';
+
+export interface ControllerOptions {
+  readonly desk: Desk;
+  readonly prompt: Prompt;
+  readonly lines: Lines;
+  readonly help: HelpOverlay;
+  readonly panels: Readonly<Record<PanelName, Panel>> & {
+    readonly extents: ExtentsPanel;
+    readonly transcript: TranscriptPanel;
+  };
+  layout(): Layout;
+  /** Changes how the panels stand. */
+  arrange(change: { readonly shown?: PanelName; readonly zoomed?: boolean }): void;
+  /** ^L, and ^Z. */
+  repaint(): void;
+  suspend(): void;
+  /** The whole content of a panel in the pager. */
+  page(panel: Panel): void;
+}
+
+export class Controller {
+  readonly #options: ControllerOptions;
+
+  constructor(options: ControllerOptions) {
+    this.#options = options;
+  }
+
+  key(key: Key): void {
+    const { desk, help } = this.#options;
+    desk.note = '';
+    const chord = chordOf(key);
+    if (help.open) help.key(key, chord);
+    else if (!this.#everywhere(key, chord)) this.#focused(key, chord);
+    desk.changed();
+  }
+
+  paste(text: string): void {
+    const { desk, prompt, help } = this.#options;
+    help.close();
+    desk.focus = 'prompt';
+    prompt.paste(text);
+    desk.changed();
+  }
+
+  /** Gives the keys to a panel, which is shown if it was not; or back to the prompt. */
+  focus(focus: Focus): void {
+    const { desk, layout, arrange } = this.#options;
+    desk.focus = focus;
+    if (focus === 'prompt') return;
+    const now = layout();
+    if (now.zoomed && now.shown !== focus) arrange({ shown: focus });
+    else if (!panelsOf(now).includes(focus) || (now.shape === 'small' && focus !== 'transcript'))
+      arrange({ shown: focus });
+  }
+
+  #everywhere(key: Key, chord: string): boolean {
+    const { desk, lines, prompt, panels } = this.#options;
+    const panel = /^f([2-6])$/.exec(chord)?.[1] ?? /^M-([1-5])$/.exec(chord)?.[1];
+    if (panel !== undefined) {
+      const name = PANELS[chord.startsWith('f') ? Number(panel) - 2 : Number(panel) - 1] as PanelName;
+      this.focus(desk.focus === name ? 'prompt' : name);
+      return true;
+    }
+    switch (chord) {
+      case 'f1':
+        this.#help();
+        return true;
+      case 'f7':
+        lines.run(['undo']);
+        return true;
+      case 'f8':
+        lines.run(['redo']);
+        return true;
+      case 'f9':
+        this.#options.page(panels[desk.focus === 'prompt' ? 'transcript' : desk.focus]);
+        return true;
+      case 'f10':
+        this.#zoom();
+        return true;
+      case 'C-l':
+        this.#options.repaint();
+        return true;
+      case 'C-z':
+        this.#options.suspend();
+        return true;
+      case 'C-c':
+        this.#interrupt(key);
+        return true;
+      case 'M-up':
+        return panels.extents.move(-1);
+      case 'M-down':
+        return panels.extents.move(1);
+      case 'M-v':
+      case 'S-pageup':
+        return panels.transcript.page(-1);
+      case 'C-v':
+      case 'S-pagedown':
+        return panels.transcript.page(1);
+    }
+    if (desk.focus === 'prompt' && !prompt.open && (chord === 'pageup' || chord === 'pagedown')) {
+      return this.#options.layout().shape === 'tiny'
+        ? panels.transcript.page(chord === 'pageup' ? -1 : 1)
+        : panels.extents.page(chord === 'pageup' ? -1 : 1);
+    }
+    return false;
+  }
+
+  #focused(key: Key, chord: string): void {
+    const { desk, panels } = this.#options;
+    const { focus } = desk;
+    if (focus === 'prompt') {
+      this.#prompt(key, chord);
+      return;
+    }
+    const stroke = strokeOf(key);
+    if (panels[focus].key(key)) return;
+    if (chord === 'escape' || stroke === 'q') this.focus('prompt');
+    else if (chord === 'tab' || chord === 'S-tab') this.#nextPanel(chord === 'tab' ? 1 : -1);
+    else if (stroke === '?') this.#help();
+    else if (stroke === 'y') this.#address();
+    else if (stroke === 'e') this.#type('export map.svg');
+    else if (chord === 'C-d') this.#leave();
+    else {
+      this.focus('prompt');
+      this.#prompt(key, chord);
+    }
+  }
+
+  #prompt(key: Key, chord: string): void {
+    const { prompt, lines, desk } = this.#options;
+    if (key.name === 'text' && key.text === '?' && prompt.text === '') {
+      this.#help();
+      return;
+    }
+    if (chord === 'escape' && !prompt.open) {
+      // Out of the prompt there is nowhere to go; Escape on an empty line is no mistake either.
+      prompt.key(key);
+      return;
+    }
+    const event = prompt.key(key);
+    if (!event || event.kind === 'unhandled') {
+      if (!event) lines.stays();
+      return;
+    }
+    if (event.kind === 'submit') lines.run(event.lines);
+    else if (event.kind === 'eof') this.#leave();
+    else desk.note = event.hadText ? '' : 'Ctrl-D leaves';
+  }
+
+  #leave(): void {
+    const { lines, desk } = this.#options;
+    if (lines.running) desk.note = 'a command is running: Ctrl-C cancels it';
+    else desk.note = lines.leave('Ctrl-D') ?? '';
+  }
+
+  /** The command that runs, or the line that was being typed: never more. */
+  #interrupt(key: Key): void {
+    const { lines, prompt, desk } = this.#options;
+    if (lines.running) {
+      lines.cancel();
+      desk.note = 'cancelling';
+      return;
+    }
+    if (desk.focus !== 'prompt') {
+      this.focus('prompt');
+      return;
+    }
+    const event = prompt.key(key);
+    if (event?.kind === 'interrupt' && !event.hadText) desk.note = 'nothing runs: Ctrl-D leaves';
+  }
+
+  #help(): void {
+    const { help, desk, panels } = this.#options;
+    help.show(desk.focus === 'prompt' ? undefined : panels[desk.focus]);
+  }
+
+  #zoom(): void {
+    const { layout, arrange, desk } = this.#options;
+    const now = layout();
+    if (now.zoomed) arrange({ zoomed: false });
+    else arrange({ zoomed: true, shown: desk.focus === 'prompt' ? now.shown : desk.focus });
+  }
+
+  #nextPanel(by: 1 | -1): void {
+    const { desk } = this.#options;
+    const at = PANELS.indexOf(desk.focus as PanelName);
+    this.focus(PANELS[(at + by + PANELS.length) % PANELS.length] as PanelName);
+  }
+
+  #address(): void {
+    const { desk, prompt } = this.#options;
+    const { guest, host } = desk.place;
+    const address = desk.focus === 'extents' ? (guest ?? host) : (host ?? guest);
+    if (address === undefined) return;
+    prompt.insert(`0x${address.toString(16)}`);
+    this.focus('prompt');
+  }
+
+  #type(text: string): void {
+    this.#options.prompt.clear();
+    this.#options.prompt.insert(text);
+    this.focus('prompt');
+  }
+}

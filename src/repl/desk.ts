@@ -1,0 +1,163 @@
+/**
+ * What all panels share: the session and the picture of it, the one place under the cursor, and who has the keys.
+ * Hot state: it lives outside React, and whoever changes it calls `changed`, which asks the screen for a frame.
+ *
+ * Invariants:
+ *  1. There is one place: the cursor in the table, in the map and in the inspector are the same bytes.
+ *  2. While a command runs (`busy`) the image under the picture may be changing: nobody reads it, panels show what they
+ *     showed before.
+ */
+import type { Debugger } from '../session/debugger.ts';
+import type { Side } from '../session/panels.ts';
+import type { Picture } from '../session/picture.ts';
+import type { Session } from '../session/session.ts';
+import type { PanelName } from './layout.ts';
+import type { Theme } from './theme.ts';
+import { Trail, type Walk } from './trail.ts';
+
+export type Focus = PanelName | 'prompt';
+
+/** A byte, as far as it is known on either side. */
+export interface Place {
+  readonly side: Side;
+  readonly guest?: number;
+  readonly host?: number;
+}
+
+export class Desk {
+  readonly host: Debugger;
+  readonly picture: Picture;
+  readonly theme: Theme;
+  focus: Focus = 'prompt';
+  /** A command runs. */
+  busy = false;
+  /** One sentence for the row of hints, until the next key. */
+  note = '';
+  /** Counts changes of the place: panels scroll to it when it moved. */
+  moves = 0;
+  readonly #changed: () => void;
+  readonly #trail = new Trail();
+  #place: Place = { side: 'source' };
+  #walk: Walk | undefined;
+
+  constructor(host: Debugger, picture: Picture, theme: Theme, changed: () => void) {
+    this.host = host;
+    this.picture = picture;
+    this.theme = theme;
+    this.#changed = changed;
+  }
+
+  get session(): Session | undefined {
+    return this.host.session;
+  }
+
+  get place(): Place {
+    return this.#place;
+  }
+
+  /** The walk from a guest byte to its host byte, while it goes on. */
+  get walk(): Walk | undefined {
+    return this.#walk;
+  }
+
+  /** Something that is shown has changed. */
+  changed(): void {
+    this.#changed();
+  }
+
+  /** Another image, or none: places of before mean nothing. */
+  reset(): void {
+    this.#trail.clear();
+    this.#walk = undefined;
+    this.#move({ side: 'source', guest: 0 });
+  }
+
+  /** The side looked at; the target's only while there is one. */
+  get side(): Side {
+    return this.picture.clusters?.target ? this.#place.side : 'source';
+  }
+
+  /** The other side of the same guest byte (or of the same byte of the file, where no guest byte is known). */
+  turn(): void {
+    const side = this.side === 'source' ? 'target' : 'source';
+    if (!this.picture.clusters?.target) {
+      this.note = 'there is one side only: no target is open';
+      return this.changed();
+    }
+    const { guest, host } = this.#place;
+    if (guest !== undefined) this.toGuest(guest, side);
+    else this.toHost(host ?? 0, side);
+  }
+
+  /** Puts the cursor on a guest byte. */
+  toGuest(guest: number, side: Side = this.side): void {
+    this.#walk = undefined;
+    this.#move(this.#ofGuest(guest, side));
+  }
+
+  /** Puts the cursor on a byte of the file. */
+  toHost(host: number, side: Side = this.side): void {
+    this.#walk = undefined;
+    this.#move(this.#ofHost(host, side));
+  }
+
+  /** Goes somewhere as one goes by a pointer: `back` leads back here. */
+  jump(place: Place): void {
+    this.#trail.push({ place: this.#place, walk: this.#walk, focus: this.focus });
+    this.#walk = undefined;
+    this.#move(place);
+  }
+
+  jumpToHost(host: number): void {
+    this.jump(this.#ofHost(host, this.side));
+  }
+
+  jumpToGuest(guest: number): void {
+    this.jump(this.#ofGuest(guest, this.side));
+  }
+
+  /** The next stop of a walk; the first one begins it. */
+  step(walk: Walk): void {
+    const hop = walk.hops[walk.at];
+    this.#trail.push({ place: this.#place, walk: this.#walk, focus: this.focus });
+    this.#walk = walk;
+    const { side } = walk;
+    this.#move(hop?.host === undefined ? { side, guest: walk.guest } : { side, guest: walk.guest, host: hop.host });
+  }
+
+  /** To where the last jump came from. Answers whether there was one. */
+  back(): boolean {
+    const before = this.#trail.pop();
+    if (!before) return false;
+    this.#walk = before.walk;
+    this.focus = before.focus;
+    this.#move(before.place);
+    return true;
+  }
+
+  #move(place: Place): void {
+    this.#place = place;
+    this.moves++;
+    this.changed();
+  }
+
+  #ofGuest(guest: number, side: Side): Place {
+    const rows = this.picture.rows(side);
+    const index = rows?.indexOfGuest(guest) ?? -1;
+    if (!rows || index < 0) return { side, guest };
+    const row = rows.at(index);
+    const inside = guest - row.guest;
+    if (row.host === undefined || inside >= row.length || rows.hostIsElsewhere) return { side, guest };
+    return { side, guest, host: row.kind === 'data' ? row.host + inside : row.host };
+  }
+
+  #ofHost(host: number, side: Side): Place {
+    const rows = this.picture.rows(side);
+    if (!rows || rows.hostIsElsewhere) return { side, host };
+    const index = rows.indexOfHost(host);
+    if (index < 0) return { side, host };
+    const row = rows.at(index);
+    const guest = row.host === undefined || row.kind === 'compressed' ? row.guest : row.guest + host - row.host;
+    return { side, host, guest };
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Runs what is typed: one line after the other, with everything a run says going to the transcript.
+ *
+ * Invariants:
+ *  1. While a line runs, the walk for the panels is stopped, and the desk is busy.
+ *  2. Ctrl-C drops the command that runs and the lines that wait; the screen goes on.
+ */
+import type { Progress } from '../bytes/progress.ts';
+import { CATALOG } from '../commands/catalog.ts';
+import { Farewell, type WayOut } from '../commands/farewell.ts';
+import { commandNamed } from '../commands/help.ts';
+import { statements } from '../commands/line.ts';
+import { Runner } from '../commands/run.ts';
+import type { Sink } from '../commands/sink.ts';
+import type { Debugger } from '../session/debugger.ts';
+import type { Desk } from './desk.ts';
+import type { Loan } from './loan.ts';
+import type { Machine } from './machine.ts';
+import { addSample } from './paint/progress.ts';
+import type { ProgressHistory } from './paint/views.ts';
+import type { TranscriptPanel } from './panels/transcript.ts';
+import type { TranscriptLines } from './transcript-lines.ts';
+
+/** Milliseconds before progress is shown: what is done at once does not flicker. */
+const PATIENCE = 150;
+
+export interface LinesOptions {
+  readonly host: Debugger;
+  readonly machine: Machine;
+  readonly desk: Desk;
+  readonly loan: Loan;
+  readonly transcript: TranscriptLines;
+  readonly panel: TranscriptPanel;
+  /** Before a line runs: nobody may walk the image. */
+  began(): void;
+  /** After it: the panels follow. */
+  ended(): void;
+  /** The user leaves. */
+  left(): void;
+  /** What is a bug: anything a line throws. */
+  failed(error: unknown): void;
+}
+
+export class Lines {
+  readonly runner: Runner;
+  readonly #options: LinesOptions;
+  readonly #farewell = new Farewell();
+  #waiting: string[] = [];
+  #cancelled = false;
+  #running = false;
+  #progress: ProgressHistory | undefined;
+  #since = 0;
+  #last = '';
+
+  constructor(options: LinesOptions) {
+    this.#options = options;
+    const { host, machine, loan } = options;
+    this.runner = new Runner(host, {
+      out: this.#sink((text) => text),
+      err: this.#sink((text) => this.#complaint(text)),
+      json: false,
+      style: machine.style,
+      prefix: '',
+      progress: (progress) => this.#tell(progress),
+      cancelled: () => this.#cancelled,
+      pipe: (program) => loan.pipe(program),
+      shell: (command) => loan.shell(command),
+    });
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** Of the command that runs, once it has run for a moment. */
+  get progress(): ProgressHistory | undefined {
+    return performance.now() - this.#since < PATIENCE ? undefined : this.#progress;
+  }
+
+  /** Runs the lines after what runs already. A line that is empty repeats the last one, if that changed nothing. */
+  run(lines: readonly string[]): void {
+    this.#waiting.push(...lines.map((line) => (line === '' ? this.#repeatable() : line)).filter((line) => line !== ''));
+    if (!this.#running) this.#drain().catch(this.#options.failed);
+  }
+
+  /** Ctrl-C. */
+  cancel(): void {
+    this.#cancelled = true;
+    this.#waiting = [];
+  }
+
+  /** Leaves, or answers what would be lost. */
+  leave(way: WayOut): string | undefined {
+    const question = this.#farewell.question(this.#options.host, way);
+    if (question === undefined) this.#options.left();
+    return question;
+  }
+
+  /** Something else than leaving was done. */
+  stays(): void {
+    this.#farewell.stays();
+  }
+
+  async #drain(): Promise<void> {
+    const { desk, began, ended, host } = this.#options;
+    this.#running = true;
+    try {
+      for (let line = this.#waiting.shift(); line !== undefined; line = this.#waiting.shift()) {
+        this.#cancelled = false;
+        began();
+        desk.busy = true;
+        try {
+          await this.#one(line);
+        } finally {
+          desk.busy = false;
+        }
+        ended();
+        if (!host.quitting) {
+          this.stays();
+          continue;
+        }
+        host.quitting = false;
+        desk.note = this.leave('quit') ?? '';
+        this.#waiting = [];
+      }
+    } finally {
+      this.#running = false;
+      desk.changed();
+    }
+  }
+
+  async #one(line: string): Promise<void> {
+    const { transcript, panel, desk } = this.#options;
+    const { ui, text } = desk.theme;
+    const from = transcript.end;
+    transcript.append(`${ui.key('platter>')} ${ui.title(text(line))}\n`);
+    panel.follow();
+    this.#last = line;
+    this.#since = performance.now();
+    await this.runner.line(line);
+    panel.showFrom(from);
+  }
+
+  /** The last line, where repeating it does no harm, as in gdb. */
+  #repeatable(): string {
+    try {
+      const commands = statements(this.#last).map(({ words }) => commandNamed(CATALOG, words[0]?.text ?? ''));
+      return commands.length > 0 && commands.every((command) => command?.place === 'image') ? this.#last : '';
+    } catch {
+      return '';
+    }
+  }
+
+  #tell(progress: Progress | undefined): void {
+    this.#progress = progress && addSample(this.#progress, progress, performance.now());
+    if (!this.#options.loan.lent) this.#options.desk.changed();
+  }
+
+  #sink(styled: (text: string) => string): Sink {
+    const { transcript, desk } = this.#options;
+    const decoder = new TextDecoder();
+    const write = (text: string): void => {
+      transcript.append(styled(text));
+      desk.changed();
+    };
+    return { text: write, bytes: (bytes) => write(decoder.decode(bytes, { stream: true })) };
+  }
+
+  #complaint(text: string): string {
+    const { bad } = this.#options.desk.theme.ui;
+    return text
+      .split('\n')
+      .map((line) => (line === '' ? line : bad(line)))
+      .join('\n');
+  }
+}

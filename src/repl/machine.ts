@@ -1,0 +1,25 @@
+/** What the screen needs of the machine around it. The program hands it over, so that tests can hand over another. */
+import type { Outlet } from '../commands/outlet.ts';
+import type { Style } from '../commands/style.ts';
+import type { KeyInput } from './prompt/keys.ts';
+import type { PastLines } from './prompt/recall.ts';
+import type { Terminal } from './screen.ts';
+
+export interface Machine {
+  readonly input: KeyInput;
+  readonly terminal: Terminal & {
+    on(event: 'resize', listener: () => void): unknown;
+    off(event: 'resize', listener: () => void): unknown;
+  };
+  /** How the transcript's text is coloured. */
+  readonly style: Style;
+  readonly history: PastLines;
+  /** The user's pager; undefined: none is wanted. */
+  readonly pager: string | undefined;
+  /** Starts a program on the terminal, which was given back before. */
+  pipe(program: string): Outlet;
+  /** Runs a command of the user's on the terminal; answers its exit status. */
+  shell(command: string): Promise<number>;
+  /** Stops this process as Ctrl-Z does, until it is continued. */
+  suspend(): void;
+}

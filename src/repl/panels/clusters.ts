@@ -1,0 +1,185 @@
+/**
+ * The map of the file, one cell for so many clusters: as the source sees it, as the target sees it, and what both make
+ * of it together.
+ */
+import { parseSize } from '../../bytes/size.ts';
+import type { Side } from '../../session/panels.ts';
+import type { Desk } from '../desk.ts';
+import { Entry } from '../entry.ts';
+import { follow } from '../follow.ts';
+import {
+  clusterGrid,
+  clusterMapHead,
+  clusterMapScroll,
+  paintClusterMap,
+  paintStackedMaps,
+  stackedGrid,
+  stackedMapsHead,
+} from '../paint/cluster-map.ts';
+import { frame, insideFrame } from '../paint/frame.ts';
+import { type Grid, type GridMove, moveOnGrid, topShowing } from '../paint/grid.ts';
+import { paintLegend } from '../paint/legend.ts';
+import { row } from '../paint/row.ts';
+import type { ClusterMapView } from '../paint/views.ts';
+import type { Key } from '../prompt/key.ts';
+import { type Panel, strokeOf } from './panel.ts';
+
+/** What the panel shows while there is a target; without one it is always the source. */
+const SHOWS = ['both', 'shares', 'source', 'target'] as const;
+type Shows = (typeof SHOWS)[number];
+
+const MOVES: Readonly<Record<string, GridMove>> = {
+  left: 'left',
+  h: 'left',
+  right: 'right',
+  l: 'right',
+  up: 'up',
+  k: 'up',
+  down: 'down',
+  j: 'down',
+  pageup: 'page-up',
+  pagedown: 'page-down',
+  home: 'row-start',
+  end: 'row-end',
+  g: 'start',
+  G: 'end',
+};
+
+/** Rows that two stacked maps need at least, legend and headings included. */
+const ROWS_OF_TWO = 9;
+const MOST_ZOOM = 40;
+
+export class ClustersPanel implements Panel {
+  readonly name = 'clusters';
+  readonly keys = [
+    { keys: 'h j k l', does: 'move by cells (arrows, PgUp, PgDn, g, G too)' },
+    { keys: 'Enter', does: 'follow the pointer here, or to the guest byte' },
+    { keys: 'b', does: 'back to where the last jump came from' },
+    { keys: '+ -', does: 'a cell for fewer clusters, or more' },
+    { keys: 'o', does: 'both maps, what they share, source only, target only' },
+    { keys: 't', does: 'source or target' },
+    { keys: '0-9', does: 'go to an offset of the file' },
+    { keys: 'y', does: 'put the address into the prompt' },
+    { keys: 'e', does: 'export the map as a picture' },
+  ];
+  readonly #desk: Desk;
+  #shows: Shows = 'both';
+  #zoom = 0;
+  #top = 0;
+  #grid: Grid | undefined;
+  #entry: Entry | undefined;
+
+  constructor(desk: Desk) {
+    this.#desk = desk;
+  }
+
+  key(key: Key): boolean {
+    if (this.#entry) {
+      if (this.#entry.key(key) !== 'open') this.#entry = undefined;
+      this.#desk.changed();
+      return true;
+    }
+    return this.#stroke(strokeOf(key));
+  }
+
+  #stroke(stroke: string): boolean {
+    const move = MOVES[stroke];
+    if (move) return this.#move(move);
+    switch (stroke) {
+      case 'return':
+        return follow(this.#desk);
+      case 'b':
+        if (!this.#desk.back()) this.#desk.note = 'no jump to take back';
+        break;
+      case '+':
+      case '=':
+        this.#zoom = Math.min(MOST_ZOOM, (this.#grid?.zoom ?? this.#zoom) + 1);
+        break;
+      case '-':
+        this.#zoom = Math.max(0, (this.#grid?.zoom ?? this.#zoom) - 1);
+        break;
+      case 'o':
+        this.#shows = SHOWS[(SHOWS.indexOf(this.#shows) + 1) % SHOWS.length] as Shows;
+        break;
+      case 't':
+        this.#desk.turn();
+        break;
+      default:
+        if (!/^[0-9]/.test(stroke)) return false;
+        this.#entry = new Entry('go to', stroke, (text) => this.#goTo(text));
+    }
+    this.#desk.changed();
+    return true;
+  }
+
+  #move(move: GridMove): boolean {
+    const grid = this.#grid;
+    const { clusters } = this.#desk.picture;
+    if (grid && clusters && clusters.size > 0) this.#desk.toHost(moveOnGrid(grid, this.#desk.place.host ?? 0, move));
+    return true;
+  }
+
+  whole(): undefined {
+    return undefined;
+  }
+
+  paint(width: number, height: number): readonly string[] {
+    const { picture, theme, place, focus, session } = this.#desk;
+    const { clusters } = picture;
+    const focused = focus === this.name;
+    const inner = insideFrame(width, height);
+    if (!clusters || !session) return frame({ number: 2, title: 'Clusters', focused }, [], width, height, theme);
+    const legendRows = inner.height >= 6 ? 2 : inner.height >= 4 ? 1 : 0;
+    const mapRows = inner.height - legendRows;
+    const shows = this.#showing(clusters.target !== undefined, inner.height);
+    const view: ClusterMapView = {
+      clusters,
+      shows: shows === 'both' ? 'shares' : shows,
+      clusterSize: session.image.clusterSize,
+      zoom: this.#zoom,
+      top: this.#top,
+      ...(place.host === undefined ? {} : { cursor: place.host }),
+      ...(picture.changeNote === '' ? {} : { note: picture.changeNote }),
+    };
+    const gridOf = shows === 'both' ? stackedGrid : clusterGrid;
+    const grid = gridOf(view, inner.width, mapRows);
+    this.#grid = grid;
+    if (place.host !== undefined) this.#top = topShowing(grid, place.host, this.#top);
+    const placed = { ...view, top: this.#top };
+    const paint = shows === 'both' ? paintStackedMaps : paintClusterMap;
+    const head = (shows === 'both' ? stackedMapsHead : clusterMapHead)(placed, grid);
+    const legend = paintLegend(
+      { clusters, shows: shows === 'both' ? 'both' : view.shows, clusterSize: view.clusterSize },
+      inner.width,
+      legendRows,
+      theme,
+    );
+    const entry = this.#entry ? [`${this.#entry.label}: ${this.#entry.text}_`] : [];
+    return frame(
+      { ...head, number: 2, focused, notes: [...entry, ...(head.notes ?? [])] },
+      [...paint(placed, inner.width, mapRows, theme), ...legend],
+      width,
+      height,
+      theme,
+      clusterMapScroll(placed, grid),
+    );
+  }
+
+  #showing(target: boolean, rows: number): Shows | Side {
+    if (!target) return 'source';
+    return this.#shows === 'both' && rows < ROWS_OF_TWO ? 'shares' : this.#shows;
+  }
+
+  #goTo(text: string): void {
+    try {
+      this.#desk.jumpToHost(parseSize(text));
+    } catch {
+      this.#desk.note = `'${text}' is no offset: 65536, 0x10000, 64k`;
+    }
+  }
+}
+
+/** A row that says something faintly, `width` columns wide. */
+export function faintRow(text: string, width: number, desk: Desk): string {
+  return row(width, [[text, desk.theme.ui.faint]], desk.theme.glyphs.cut);
+}

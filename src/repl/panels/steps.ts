@@ -1,0 +1,100 @@
+/** The steps taken, undone ones too, and what the one under the cursor wrote. */
+import type { Desk } from '../desk.ts';
+import { frame, insideFrame } from '../paint/frame.ts';
+import { paintSteps, stepRowsVisible, stepsHead, stepsScroll } from '../paint/steps.ts';
+import type { Key } from '../prompt/key.ts';
+import { type Panel, strokeOf, topFor } from './panel.ts';
+
+export class StepsPanel implements Panel {
+  readonly name = 'steps';
+  readonly keys = [
+    { keys: 'j k', does: 'choose a step, and see what it wrote' },
+    { keys: 'Enter', does: 'undo or redo up to this step' },
+    { keys: 'u r', does: 'undo, redo' },
+  ];
+  readonly #desk: Desk;
+  readonly #run: (lines: readonly string[]) => void;
+  #cursor = 0;
+  #top = 0;
+  /** How many steps were applied when the cursor was set by them. */
+  #applied = -1;
+
+  /** `run` runs commands as if they had been typed. */
+  constructor(desk: Desk, run: (lines: readonly string[]) => void) {
+    this.#desk = desk;
+    this.#run = run;
+  }
+
+  key(key: Key): boolean {
+    const { picture } = this.#desk;
+    const steps = picture.steps;
+    switch (strokeOf(key)) {
+      case 'down':
+      case 'j':
+        this.#cursor = Math.min(steps.length - 1, this.#cursor + 1);
+        break;
+      case 'up':
+      case 'k':
+        this.#cursor = Math.max(0, this.#cursor - 1);
+        break;
+      case 'g':
+      case 'home':
+        this.#cursor = 0;
+        break;
+      case 'G':
+      case 'end':
+        this.#cursor = steps.length - 1;
+        break;
+      case 'u':
+        this.#run(['undo']);
+        break;
+      case 'r':
+        this.#run(['redo']);
+        break;
+      case 'return':
+        this.#goTo();
+        break;
+      default:
+        return false;
+    }
+    this.#desk.changed();
+    return true;
+  }
+
+  whole(): string {
+    return 'steps';
+  }
+
+  paint(width: number, height: number): readonly string[] {
+    const { picture, theme, focus } = this.#desk;
+    const { steps } = picture;
+    const inner = insideFrame(width, height);
+    const applied = steps.filter((step) => step.applied).length;
+    if (applied !== this.#applied) {
+      this.#applied = applied;
+      this.#cursor = applied - 1;
+    }
+    const cursor = Math.min(this.#cursor, steps.length - 1);
+    const view = { steps, cursor, top: this.#top };
+    this.#top = topFor(Math.max(0, cursor), this.#top, stepRowsVisible(view, inner.height), steps.length);
+    const placed = { ...view, top: this.#top };
+    return frame(
+      { ...stepsHead(placed), number: 5, focused: focus === this.name },
+      paintSteps(placed, inner.width, inner.height, theme),
+      width,
+      height,
+      theme,
+      stepsScroll(placed, inner.height),
+    );
+  }
+
+  /** As many undos or redos as lie between now and the step under the cursor. */
+  #goTo(): void {
+    const { steps } = this.#desk.picture;
+    const applied = steps.filter((step) => step.applied).length;
+    const wanted = this.#cursor + 1;
+    if (steps.length === 0 || wanted === applied) return;
+    const command = wanted < applied ? 'undo' : 'redo';
+    this.#run(Array.from({ length: Math.abs(wanted - applied) }, () => command));
+  }
+}

@@ -1,0 +1,332 @@
+/**
+ * The screen put together and run to its end: keys in, frames out, the terminal given back as it was, whatever happens.
+ *
+ * Invariants:
+ *  1. Whoever ends the program (a command, a signal, a bug) the terminal is left first.
+ *  2. Nothing is awaited on a key: it changes hot state and asks for a frame.
+ */
+import { PassThrough } from 'node:stream';
+import { render } from 'ink';
+import type { Debugger } from '../session/debugger.ts';
+import { Picture } from '../session/picture.ts';
+import { App, type Draws } from './app.tsx';
+import { Controller } from './controller.ts';
+import { Desk } from './desk.ts';
+import { HelpOverlay } from './help-overlay.ts';
+import { Hints } from './hints.ts';
+import { hintRowsOf, type Layout, PANELS, type PanelName, shapeOf } from './layout.ts';
+import { Lines } from './lines.ts';
+import { Loan } from './loan.ts';
+import type { Machine } from './machine.ts';
+import { foldToAscii } from './paint/fold.ts';
+import { ClustersPanel } from './panels/clusters.ts';
+import { ExtentsPanel } from './panels/extents.ts';
+import { InspectorPanel } from './panels/inspector.ts';
+import type { Panel } from './panels/panel.ts';
+import { StepsPanel } from './panels/steps.ts';
+import { TranscriptPanel } from './panels/transcript.ts';
+import { Keys } from './prompt/keys.ts';
+import { Prompt } from './prompt/prompt.ts';
+import type { PromptStyle } from './prompt/prompt-style.ts';
+import { Remembered } from './remember.ts';
+import { Screen } from './screen.ts';
+import { Slices } from './slices.ts';
+import { type Theme, type ThemeOptions, themeFor } from './theme.ts';
+import { paintTitle } from './title.ts';
+import { TranscriptLines } from './transcript-lines.ts';
+
+/** Rows of the list of completions, and of a pasted text in the prompt, at most. */
+const MENU_ROWS = 8;
+const PROMPT_ROWS = 6;
+/** Lines of the transcript that stay on the terminal after the end. */
+const LAST_WORDS = 20;
+
+export interface ScreenOptions {
+  readonly host: Debugger;
+  readonly machine: Machine;
+  readonly look: ThemeOptions;
+  /** Commands to run first: `open FILE`. */
+  readonly lines: readonly string[];
+  /** Said in the transcript before anything else. */
+  readonly greeting: string;
+}
+
+/** Runs until the user leaves; answers the exit status. Rejects with what is a bug. */
+export async function runScreen(options: ScreenOptions): Promise<number> {
+  const screen = new ScreenSession(options);
+  try {
+    await screen.run();
+  } finally {
+    screen.close();
+  }
+  return screen.end();
+}
+
+class ScreenSession {
+  readonly #machine: Machine;
+  readonly #options: ScreenOptions;
+  readonly #theme: Theme;
+  readonly #screen: Screen;
+  readonly #desk: Desk;
+  readonly #picture: Picture;
+  readonly #walk: Slices;
+  readonly #keys: Keys;
+  readonly #prompt: Prompt;
+  readonly #lines: Lines;
+  readonly #panels;
+  readonly #help: HelpOverlay;
+  readonly #hints: Hints;
+  readonly #transcript = new TranscriptLines();
+  readonly #draws: Draws;
+  #shown: PanelName = 'extents';
+  #zoomed = false;
+  #layout: Layout;
+  #ink: ReturnType<typeof render> | undefined;
+  #leave: () => void = () => {};
+  #fail: (error: unknown) => void = () => {};
+  #session: unknown;
+
+  constructor(options: ScreenOptions) {
+    const { host, machine, look } = options;
+    this.#options = options;
+    this.#machine = machine;
+    this.#theme = themeFor(look);
+    this.#screen = new Screen(machine.terminal, look.unicode ? undefined : foldToAscii);
+    this.#picture = new Picture();
+    this.#desk = new Desk(host, this.#picture, this.#theme, () => this.#changed());
+    this.#walk = new Slices(() => this.#desk.changed());
+    this.#help = new HelpOverlay(this.#theme, () => this.#arrange());
+    this.#prompt = new Prompt(machine.history, this.#completions());
+    this.#prompt.idle = 'type a command: Tab completes, ? shows the keys, `tour` is a lesson of a minute';
+    this.#keys = new Keys(machine.input, {
+      key: (key) => this.#guarded(() => controller.key(key)),
+      paste: (text) => this.#guarded(() => controller.paste(text)),
+    });
+    const loan = new Loan(machine, this.#screen, this.#keys);
+    const transcript = new TranscriptPanel(this.#desk, this.#transcript);
+    this.#lines = new Lines({
+      host,
+      machine,
+      desk: this.#desk,
+      loan,
+      transcript: this.#transcript,
+      panel: transcript,
+      began: () => this.#walk.stop(),
+      ended: () => this.#refresh(),
+      left: () => this.#leave(),
+      failed: (error) => this.#fail(error),
+    });
+    this.#panels = {
+      extents: new ExtentsPanel(this.#desk),
+      clusters: new ClustersPanel(this.#desk),
+      transcript,
+      inspector: new InspectorPanel(this.#desk),
+      steps: new StepsPanel(this.#desk, (lines) => this.#lines.run(lines)),
+    };
+    this.#hints = new Hints(this.#desk, this.#lines, this.#prompt, this.#panels);
+    const controller = new Controller({
+      desk: this.#desk,
+      prompt: this.#prompt,
+      lines: this.#lines,
+      help: this.#help,
+      panels: this.#panels,
+      layout: () => this.#layout,
+      arrange: ({ shown = this.#shown, zoomed = this.#zoomed }) => {
+        this.#shown = shown;
+        this.#zoomed = zoomed;
+        this.#arrange();
+      },
+      repaint: () => this.#screen.repaint(),
+      suspend: () => this.#suspend(loan),
+      page: (panel) => this.#page(panel),
+    });
+    this.#draws = this.#makeDraws();
+    this.#layout = this.#nextLayout();
+  }
+
+  async run(): Promise<void> {
+    const { terminal } = this.#machine;
+    const ended = new Promise<void>((resolve, reject) => {
+      this.#leave = resolve;
+      this.#fail = reject;
+    });
+    terminal.on('resize', this.#resized);
+    this.#screen.enter();
+    this.#ink = render(this.#app(), {
+      stdout: this.#screen as unknown as NodeJS.WriteStream,
+      stdin: new PassThrough() as unknown as NodeJS.ReadStream,
+      debug: true,
+      patchConsole: false,
+      exitOnCtrlC: false,
+    });
+    if (this.#options.greeting !== '') this.#transcript.append(`${this.#options.greeting}\n`);
+    this.#keys.start();
+    if (this.#options.lines.length > 0) this.#lines.run(this.#options.lines);
+    await ended;
+  }
+
+  /** Gives the terminal back; twice does no harm. */
+  close(): void {
+    this.#walk.stop();
+    this.#keys.stop();
+    this.#machine.terminal.off('resize', this.#resized);
+    this.#screen.leave();
+    this.#ink?.unmount();
+    this.#ink = undefined;
+  }
+
+  /** What was said last stays on the terminal; answers the exit status. */
+  end(): number {
+    const lines = this.#transcript;
+    for (let n = Math.max(lines.first, lines.end - LAST_WORDS); n < lines.end; n++) {
+      this.#machine.terminal.write(`${lines.at(n)}\r\n`);
+    }
+    this.#lines.runner.end();
+    return this.#lines.runner.status;
+  }
+
+  #app() {
+    return <App layout={this.#layout} draws={this.#draws} screen={this.#screen} />;
+  }
+
+  readonly #resized = (): void => {
+    this.#screen.measure();
+    this.#arrange();
+  };
+
+  /** Something that is shown has changed; how many rows the prompt needs, perhaps. */
+  #changed(): void {
+    const { promptRows, menuRows } = this.#layout;
+    if (this.#promptRows() !== promptRows || this.#menuRows() !== menuRows) this.#arrange();
+    else this.#screen.schedule();
+  }
+
+  #arrange(): void {
+    this.#layout = this.#nextLayout();
+    this.#ink?.rerender(this.#app());
+    this.#screen.schedule();
+  }
+
+  #nextLayout(): Layout {
+    const { columns, rows } = this.#screen;
+    const shape = shapeOf(columns, rows);
+    return {
+      columns,
+      rows,
+      shape,
+      shown: this.#shown,
+      zoomed: this.#zoomed,
+      promptRows: this.#promptRows(),
+      menuRows: this.#menuRows(),
+      hintRows: hintRowsOf(shape),
+      help: this.#help.open,
+    };
+  }
+
+  #promptRows(): number {
+    return Math.max(1, Math.min(PROMPT_ROWS, this.#prompt.rows, this.#screen.rows - 4));
+  }
+
+  #menuRows(): number {
+    return this.#prompt.menu(
+      this.#screen.columns,
+      Math.min(MENU_ROWS, Math.max(0, this.#screen.rows - 8)),
+      this.#promptStyle,
+    ).length;
+  }
+
+  #refresh(): void {
+    const { session } = this.#options.host;
+    if (session !== this.#session) {
+      this.#session = session;
+      this.#desk.reset();
+    }
+    this.#prompt.suggestion = this.#options.host.lesson?.suggestion ?? '';
+    this.#walk.start(this.#picture.refresh(session));
+    this.#desk.changed();
+  }
+
+  get #promptStyle(): PromptStyle {
+    const { ui, unicode } = this.#theme;
+    return {
+      ascii: !unicode,
+      command: ui.command,
+      ghost: ui.ghost,
+      current: ui.current,
+      faint: ui.faint,
+      bad: ui.bad,
+      selected: ui.selected,
+    };
+  }
+
+  #makeDraws(): Draws {
+    const desk = this.#desk;
+    const style = this.#promptStyle;
+    const panel = (of: Panel) => {
+      const remembered = new Remembered();
+      return (width: number, height: number) => {
+        const last = desk.busy && of.name !== 'transcript' ? remembered.last(width, height) : undefined;
+        if (last) return last;
+        const facts = of.facts?.() ?? [NaN];
+        return remembered.of(width, height, facts, () => ({ rows: of.paint(width, height) }));
+      };
+    };
+    return {
+      panels: Object.fromEntries(PANELS.map((name) => [name, panel(this.#panels[name])])) as Draws['panels'],
+      status: (width) => ({ rows: paintTitle(desk, width) }),
+      prompt: (width, height) => {
+        const { lines, cursor } = this.#prompt.paint(width, height, style);
+        return desk.focus === 'prompt' && !this.#help.open ? { rows: lines, cursor } : { rows: lines };
+      },
+      menu: (width, height) => ({ rows: this.#prompt.menu(width, height, style) }),
+      hints: (width, height) => ({ rows: this.#hints.paint(width, height, style) }),
+      help: (width, height) => ({ rows: this.#help.paint(width, height) }),
+    };
+  }
+
+  #completions() {
+    const { host } = this.#options;
+    return {
+      fields: (start: string) => host.session?.image.fieldNames(start) ?? [],
+      steps: () => host.session?.steps ?? [],
+      offsets: () => {
+        const { guest, host: at } = this.#desk.place;
+        return [
+          ...(guest === undefined ? [] : [{ offset: guest, note: 'guest, under the cursor' }]),
+          ...(at === undefined ? [] : [{ offset: at, note: 'host, under the cursor' }]),
+        ];
+      },
+    };
+  }
+
+  /** A panel's content through the pager, as if the command had been typed. */
+  #page(panel: Panel): void {
+    const { pager } = this.#machine;
+    if (pager === undefined) this.#desk.note = 'no pager: set $PAGER';
+    else {
+      const command = panel.whole?.();
+      if (command === undefined) this.#desk.note = 'this panel has nothing for the pager';
+      else this.#lines.run([`${command} | ${pager}`]);
+    }
+  }
+
+  /** ^Z: the shell has the terminal until `fg`. */
+  #suspend(loan: Loan): void {
+    if (this.#lines.running) {
+      this.#desk.note = 'a command is running: Ctrl-C cancels it';
+      return;
+    }
+    loan.lend();
+    this.#machine.suspend();
+    loan.takeBack();
+  }
+
+  /** A bug in a key's deed must not leave the terminal in pieces. */
+  #guarded(deed: () => void): void {
+    try {
+      deed();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+}

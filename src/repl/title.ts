@@ -1,0 +1,32 @@
+/** The status line: what is open, what it is becoming, what is not on disk yet, and what the last check said. */
+import type { Desk } from './desk.ts';
+import { row } from './paint/row.ts';
+import { paintStatus } from './paint/status.ts';
+
+export function paintTitle({ session, picture, theme, host }: Desk, width: number): readonly string[] {
+  const lesson = host.lesson ? `${host.lesson.title} ${host.lesson.at}/${host.lesson.of}` : undefined;
+  if (!session) {
+    const says = `platter  no image is open${lesson ? `  ${lesson}` : ''}`;
+    return [row(width, [[says.padEnd(width), theme.ui.bar]], theme.glyphs.cut)];
+  }
+  const { image, file, target, steps, lastCheck } = session;
+  const { clusters } = picture;
+  // After copy-header the image is the target already; the source is what lies on the disk.
+  const becoming = target?.format ?? (clusters?.target ? clusters.target.format : undefined);
+  return paintStatus(
+    {
+      file: file.name,
+      format: target ? image.format : (clusters?.source.format ?? image.format),
+      virtualSize: image.size,
+      fileSize: clusters?.size ?? file.size,
+      clusterSize: image.clusterSize,
+      staged: steps.filter((step) => step.applied).length,
+      ...(becoming === undefined ? {} : { target: becoming }),
+      ...(lastCheck === undefined ? {} : { check: lastCheck }),
+      ...(lesson === undefined ? {} : { lesson }),
+    },
+    width,
+    1,
+    theme,
+  );
+}
