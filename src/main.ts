@@ -96,6 +96,14 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const host = new Debugger(asked.settings.follow);
+  const screen = await screenFor(asked, host);
+  if (screen) {
+    try {
+      return await screen();
+    } finally {
+      host.end();
+    }
+  }
   const atPrompt = asked.mode === 'prompt' && isTerminal(STDIN);
   const { settings } = asked;
   const terminal = capability(process.env, { stdin: atPrompt, stdout: isTerminal(STDOUT) }, settings);
@@ -142,6 +150,28 @@ async function run(asked: Invocation, host: Debugger, runner: Runner, atPrompt: 
   runner.end();
 }
 
+/** What runs the program on the screen; undefined: lines are what is wanted, or all that can be had. */
+async function screenFor(asked: Invocation, host: Debugger): Promise<(() => Promise<number>) | undefined> {
+  const { mode, settings } = asked;
+  if (mode !== 'prompt' || settings.json || !isTerminal(STDIN) || !isTerminal(STDOUT)) return undefined;
+  const { capability } = await import('./repl/capability.ts');
+  const { columns } = process.stdout;
+  const can = capability(process.env, { stdin: true, stdout: true, columns }, settings);
+  if (!can.screen) return undefined;
+  const { image } = asked;
+  const { pipe, shell } = programs(settings, false);
+  const options = {
+    host,
+    settings,
+    capability: can,
+    style: await style(settings),
+    programs: { pipe, shell },
+    open: image === undefined ? undefined : () => openImage(host, asked, image),
+    greeting: () => greeting(host),
+  };
+  return async () => (await import('./on-screen.ts')).onScreen(options);
+}
+
 /** With steps that would be lost, leaving takes two attempts. */
 function stays(host: Debugger, farewell: Farewell): boolean {
   // A terminal that has gone away would answer the question with its end, for ever.
@@ -160,18 +190,14 @@ function openImage(host: Debugger, { settings }: Invocation, path: string): void
 /** What a newcomer sees first. In a pipe it goes to standard error: standard output is for results. */
 async function greet(host: Debugger, json: boolean, atPrompt: boolean): Promise<void> {
   const to = atPrompt && !json ? out : err;
-  const session = host.session;
-  if (session) {
-    const { summaryOf } = await import('./commands/info.ts');
-    const view = summaryOf(session);
-    const { printable } = await import('./commands/printable.ts');
-    if (view.kind === 'message') to.text(`${printable(view.text)}\n`);
-  }
-  to.text(
-    session
-      ? 'Try: map, check, info, help, tour. Nothing in the file changes before commit.\n'
-      : 'No image is open. Try: tour, open FILE, help; platter --help for subcommands.\n',
-  );
+  to.text(`${await greeting(host)}\n`);
+}
+
+async function greeting({ session }: Debugger): Promise<string> {
+  if (!session) return 'No image is open. Try: tour, open FILE, help; platter --help for subcommands.';
+  const { summaryOf } = await import('./commands/info.ts');
+  const { printable } = await import('./commands/printable.ts');
+  return `${printable(summaryOf(session).text)}\nTry: map, check, info, help, tour. Nothing in the file changes before commit.`;
 }
 
 /** Lines from standard input until its end or `quit`. */
@@ -254,8 +280,10 @@ async function confirmed(asked: Invocation & { mode: 'once' }): Promise<boolean>
   return /^y(es)?$/i.test(answer.trim());
 }
 
+type Programs = Pick<Front, 'page'> & Required<Pick<Front, 'pipe' | 'shell'>>;
+
 /** Other programs: those behind a pipe, the pager, and the shell. `reading`: the keyboard is read here. */
-function programs({ pager }: Settings, reading: boolean): Pick<Front, 'pipe' | 'page' | 'shell'> {
+function programs({ pager }: Settings, reading: boolean): Programs {
   const { env } = process;
   const paging = pager && isTerminal(STDOUT) ? pagerOf(env) : undefined;
   const start = (text: string, less: string): ReadingProgram => {

@@ -3,7 +3,7 @@ import { sizeText } from '../bytes/size.ts';
 import type { ImageInfo, SnapshotInfo } from '../drivers/driver.ts';
 import type { Session } from '../session/session.ts';
 import { imageCommand } from './command.ts';
-import { type Fact, type FactValue, message, type View } from './view.ts';
+import { type Fact, type FactValue, type MessageView, message } from './view.ts';
 
 export const info = imageCommand({
   name: 'info',
@@ -24,7 +24,7 @@ export const info = imageCommand({
 });
 
 /** One line for a newcomer: what was opened. */
-export function summaryOf(session: Session): View {
+export function summaryOf(session: Session): MessageView {
   const { format, virtualSize, clusterSize, backing } = session.image.info();
   const parts = [
     `${session.file.name}: ${format}, ${sizeText(virtualSize)}`,

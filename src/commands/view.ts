@@ -87,7 +87,7 @@ export interface PartsView {
 
 export const NOTHING: View = { kind: 'nothing' };
 
-export function message(text: string, data?: Readonly<Record<string, unknown>>): View {
+export function message(text: string, data?: Readonly<Record<string, unknown>>): MessageView {
   return { kind: 'message', text, data };
 }
 

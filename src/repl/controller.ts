@@ -42,8 +42,11 @@ export class Controller {
     const { desk, help } = this.#options;
     desk.note = '';
     const chord = chordOf(key);
+    const typing = desk.focus === 'prompt' && !help.open;
     if (help.open) help.key(key, chord);
-    else if (!this.#everywhere(key, chord)) this.#focused(key, chord);
+    else if (this.#everywhere(key, chord)) desk.deeds++;
+    else this.#focused(key, chord);
+    if (!typing || desk.focus !== 'prompt') desk.deeds++;
     desk.changed();
   }
 

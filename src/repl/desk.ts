@@ -35,6 +35,8 @@ export class Desk {
   note = '';
   /** Counts changes of the place: panels scroll to it when it moved. */
   moves = 0;
+  /** Counts everything that may change a panel: all but typing into the prompt. */
+  deeds = 0;
   readonly #changed: () => void;
   readonly #trail = new Trail();
   #place: Place = { side: 'source' };
@@ -82,11 +84,22 @@ export class Desk {
     const side = this.side === 'source' ? 'target' : 'source';
     if (!this.picture.clusters?.target) {
       this.note = 'there is one side only: no target is open';
-      return this.changed();
+      this.changed();
+      return;
     }
     const { guest, host } = this.#place;
     if (guest !== undefined) this.toGuest(guest, side);
     else this.toHost(host ?? 0, side);
+  }
+
+  /** The picture is another one: the guest byte under the cursor may lie elsewhere now, or have come into sight. */
+  settle(): void {
+    const { guest, host, side } = this.#place;
+    if (this.#walk || guest === undefined) return;
+    const place = this.#ofGuest(guest, side);
+    if (place.host === host) return;
+    this.#place = place;
+    this.moves++;
   }
 
   /** Puts the cursor on a guest byte. */

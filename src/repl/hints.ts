@@ -45,8 +45,8 @@ export class Hints {
 
   #first(width: number, style: PromptStyle): string {
     const { theme, note, focus } = this.#desk;
-    const history = this.#lines.progress;
-    if (history) return paintProgress({ history, cancel: 'Ctrl-C cancels' }, width, 1, theme)[0] ?? '';
+    const { pace } = this.#lines;
+    if (pace) return paintProgress({ pace, cancel: 'Ctrl-C cancels' }, width, 1, theme)[0] ?? '';
     if (note !== '')
       return row(
         width,

@@ -10,14 +10,13 @@ import { CATALOG } from '../commands/catalog.ts';
 import { Farewell, type WayOut } from '../commands/farewell.ts';
 import { commandNamed } from '../commands/help.ts';
 import { statements } from '../commands/line.ts';
+import { type Pace, PaceKeeper } from '../commands/progress-text.ts';
 import { Runner } from '../commands/run.ts';
 import type { Sink } from '../commands/sink.ts';
 import type { Debugger } from '../session/debugger.ts';
 import type { Desk } from './desk.ts';
 import type { Loan } from './loan.ts';
 import type { Machine } from './machine.ts';
-import { addSample } from './paint/progress.ts';
-import type { ProgressHistory } from './paint/views.ts';
 import type { TranscriptPanel } from './panels/transcript.ts';
 import type { TranscriptLines } from './transcript-lines.ts';
 
@@ -48,7 +47,8 @@ export class Lines {
   #waiting: string[] = [];
   #cancelled = false;
   #running = false;
-  #progress: ProgressHistory | undefined;
+  #keeper = new PaceKeeper();
+  #pace: Pace | undefined;
   #since = 0;
   #last = '';
 
@@ -73,8 +73,8 @@ export class Lines {
   }
 
   /** Of the command that runs, once it has run for a moment. */
-  get progress(): ProgressHistory | undefined {
-    return performance.now() - this.#since < PATIENCE ? undefined : this.#progress;
+  get pace(): Pace | undefined {
+    return performance.now() - this.#since < PATIENCE ? undefined : this.#pace;
   }
 
   /** Runs the lines after what runs already. A line that is empty repeats the last one, if that changed nothing. */
@@ -152,7 +152,8 @@ export class Lines {
   }
 
   #tell(progress: Progress | undefined): void {
-    this.#progress = progress && addSample(this.#progress, progress, performance.now());
+    this.#pace = progress && this.#keeper.add(progress, performance.now());
+    if (!progress) this.#keeper = new PaceKeeper();
     if (!this.#options.loan.lent) this.#options.desk.changed();
   }
 

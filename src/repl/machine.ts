@@ -22,4 +22,10 @@ export interface Machine {
   shell(command: string): Promise<number>;
   /** Stops this process as Ctrl-Z does, until it is continued. */
   suspend(): void;
+  /** Calls `listener` when a signal asks the program to end: SIGTERM and its like. */
+  onSignal(listener: (signal: string) => void): void;
+  /** Calls `listener` with what nobody caught. */
+  onFault(listener: (error: unknown) => void): void;
+  /** Calls `listener` at the very end of the process, however it comes. */
+  onExit(listener: () => void): void;
 }

@@ -7,6 +7,7 @@
  */
 import { PassThrough } from 'node:stream';
 import { render } from 'ink';
+import { type CompletionContext, sessionContext } from '../commands/complete.ts';
 import type { Debugger } from '../session/debugger.ts';
 import { Picture } from '../session/picture.ts';
 import { App, type Draws } from './app.tsx';
@@ -41,18 +42,27 @@ const PROMPT_ROWS = 6;
 /** Lines of the transcript that stay on the terminal after the end. */
 const LAST_WORDS = 20;
 
+/** A program that a signal ended has the status 128 and the signal's number. */
+const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 };
+
 export interface ScreenOptions {
   readonly host: Debugger;
   readonly machine: Machine;
   readonly look: ThemeOptions;
-  /** Commands to run first: `open FILE`. */
-  readonly lines: readonly string[];
-  /** Said in the transcript before anything else. */
-  readonly greeting: string;
+  /** Opens the image that was asked for; throws ImageError. */
+  readonly open: (() => void) | undefined;
+  /** Said in the transcript before anything else, once the image is open. */
+  greeting(): Promise<string>;
 }
 
-/** Runs until the user leaves; answers the exit status. Rejects with what is a bug. */
-export async function runScreen(options: ScreenOptions): Promise<number> {
+/** How it ended: the exit status, and the signal that asked for the end. */
+export interface ScreenEnd {
+  readonly status: number;
+  readonly signal: string | undefined;
+}
+
+/** Runs until the user leaves. Rejects with what is a bug. */
+export async function runScreen(options: ScreenOptions): Promise<ScreenEnd> {
   const screen = new ScreenSession(options);
   try {
     await screen.run();
@@ -71,6 +81,7 @@ class ScreenSession {
   readonly #picture: Picture;
   readonly #walk: Slices;
   readonly #keys: Keys;
+  readonly #loan: Loan;
   readonly #prompt: Prompt;
   readonly #lines: Lines;
   readonly #panels;
@@ -82,7 +93,8 @@ class ScreenSession {
   #zoomed = false;
   #layout: Layout;
   #ink: ReturnType<typeof render> | undefined;
-  #leave: () => void = () => {};
+  #leave: (signal?: string) => void = () => {};
+  #signal: string | undefined;
   #fail: (error: unknown) => void = () => {};
   #session: unknown;
 
@@ -94,7 +106,11 @@ class ScreenSession {
     this.#screen = new Screen(machine.terminal, look.unicode ? undefined : foldToAscii);
     this.#picture = new Picture();
     this.#desk = new Desk(host, this.#picture, this.#theme, () => this.#changed());
-    this.#walk = new Slices(() => this.#desk.changed());
+    this.#walk = new Slices(() => {
+      this.#desk.settle();
+      this.#desk.deeds++;
+      this.#desk.changed();
+    });
     this.#help = new HelpOverlay(this.#theme, () => this.#arrange());
     this.#prompt = new Prompt(machine.history, this.#completions());
     this.#prompt.idle = 'type a command: Tab completes, ? shows the keys, `tour` is a lesson of a minute';
@@ -102,13 +118,13 @@ class ScreenSession {
       key: (key) => this.#guarded(() => controller.key(key)),
       paste: (text) => this.#guarded(() => controller.paste(text)),
     });
-    const loan = new Loan(machine, this.#screen, this.#keys);
+    this.#loan = new Loan(machine, this.#screen, this.#keys);
     const transcript = new TranscriptPanel(this.#desk, this.#transcript);
     this.#lines = new Lines({
       host,
       machine,
       desk: this.#desk,
-      loan,
+      loan: this.#loan,
       transcript: this.#transcript,
       panel: transcript,
       began: () => this.#walk.stop(),
@@ -137,7 +153,7 @@ class ScreenSession {
         this.#arrange();
       },
       repaint: () => this.#screen.repaint(),
-      suspend: () => this.#suspend(loan),
+      suspend: () => this.#suspend(),
       page: (panel) => this.#page(panel),
     });
     this.#draws = this.#makeDraws();
@@ -146,11 +162,22 @@ class ScreenSession {
 
   async run(): Promise<void> {
     const { terminal } = this.#machine;
-    const ended = new Promise<void>((resolve, reject) => {
+    const ended = new Promise<string | undefined>((resolve, reject) => {
       this.#leave = resolve;
       this.#fail = reject;
     });
+    const { open, greeting } = this.#options;
+    if (open) await this.#lines.runner.guard(open);
+    const says = await greeting();
+    if (says !== '') this.#transcript.append(`${says}\n`);
+    this.#refresh();
     terminal.on('resize', this.#resized);
+    this.#machine.onSignal((signal) => {
+      // While another program has the terminal, Ctrl-C is meant for it.
+      if (signal !== 'SIGINT' || !this.#loan.lent) this.#leave(signal);
+    });
+    this.#machine.onFault((error) => this.#fail(error));
+    this.#machine.onExit(() => this.#screen.leave());
     this.#screen.enter();
     this.#ink = render(this.#app(), {
       stdout: this.#screen as unknown as NodeJS.WriteStream,
@@ -159,10 +186,8 @@ class ScreenSession {
       patchConsole: false,
       exitOnCtrlC: false,
     });
-    if (this.#options.greeting !== '') this.#transcript.append(`${this.#options.greeting}\n`);
     this.#keys.start();
-    if (this.#options.lines.length > 0) this.#lines.run(this.#options.lines);
-    await ended;
+    this.#signal = await ended;
   }
 
   /** Gives the terminal back; twice does no harm. */
@@ -175,14 +200,16 @@ class ScreenSession {
     this.#ink = undefined;
   }
 
-  /** What was said last stays on the terminal; answers the exit status. */
-  end(): number {
+  /** What was said last stays on the terminal. */
+  end(): ScreenEnd {
     const lines = this.#transcript;
     for (let n = Math.max(lines.first, lines.end - LAST_WORDS); n < lines.end; n++) {
       this.#machine.terminal.write(`${lines.at(n)}\r\n`);
     }
-    this.#lines.runner.end();
-    return this.#lines.runner.status;
+    const { runner } = this.#lines;
+    runner.end();
+    const signal = this.#signal;
+    return { signal, status: signal === undefined ? runner.status : 128 + (SIGNAL_NUMBERS[signal] ?? 0) };
   }
 
   #app() {
@@ -241,6 +268,7 @@ class ScreenSession {
       this.#session = session;
       this.#desk.reset();
     }
+    this.#desk.deeds++;
     this.#prompt.suggestion = this.#options.host.lesson?.suggestion ?? '';
     this.#walk.start(this.#picture.refresh(session));
     this.#desk.changed();
@@ -267,7 +295,7 @@ class ScreenSession {
       return (width: number, height: number) => {
         const last = desk.busy && of.name !== 'transcript' ? remembered.last(width, height) : undefined;
         if (last) return last;
-        const facts = of.facts?.() ?? [NaN];
+        const facts = [desk.deeds, of.name === 'transcript' ? this.#transcript.version : 0];
         return remembered.of(width, height, facts, () => ({ rows: of.paint(width, height) }));
       };
     };
@@ -284,16 +312,14 @@ class ScreenSession {
     };
   }
 
-  #completions() {
-    const { host } = this.#options;
+  #completions(): CompletionContext {
     return {
-      fields: (start: string) => host.session?.image.fieldNames(start) ?? [],
-      steps: () => host.session?.steps ?? [],
+      ...sessionContext(this.#options.host),
       offsets: () => {
-        const { guest, host: at } = this.#desk.place;
+        const { guest, host } = this.#desk.place;
         return [
-          ...(guest === undefined ? [] : [{ offset: guest, note: 'guest, under the cursor' }]),
-          ...(at === undefined ? [] : [{ offset: at, note: 'host, under the cursor' }]),
+          ...(guest === undefined ? [] : [{ offset: guest, note: 'guest byte under the cursor' }]),
+          ...(host === undefined ? [] : [{ offset: host, note: 'byte of the file under the cursor' }]),
         ];
       },
     };
@@ -311,14 +337,14 @@ class ScreenSession {
   }
 
   /** ^Z: the shell has the terminal until `fg`. */
-  #suspend(loan: Loan): void {
+  #suspend(): void {
     if (this.#lines.running) {
       this.#desk.note = 'a command is running: Ctrl-C cancels it';
       return;
     }
-    loan.lend();
+    this.#loan.lend();
     this.#machine.suspend();
-    loan.takeBack();
+    this.#loan.takeBack();
   }
 
   /** A bug in a key's deed must not leave the terminal in pieces. */

@@ -15,7 +15,7 @@ export function paintTitle({ session, picture, theme, host }: Desk, width: numbe
   const becoming = target?.format ?? (clusters?.target ? clusters.target.format : undefined);
   return paintStatus(
     {
-      file: file.name,
+      file: file.name.slice(file.name.lastIndexOf('/') + 1),
       format: target ? image.format : (clusters?.source.format ?? image.format),
       virtualSize: image.size,
       fileSize: clusters?.size ?? file.size,

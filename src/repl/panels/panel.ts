@@ -11,8 +11,6 @@ export interface Panel {
   key(key: Key): boolean;
   /** Exactly `height` rows of `width` columns. */
   paint(width: number, height: number): readonly string[];
-  /** Values that decide what is painted; absent: it is painted at every frame. */
-  facts?(): readonly unknown[];
   /** A command whose output is the panel's whole content, for the pager; undefined: there is none. */
   whole?(): string | undefined;
 }

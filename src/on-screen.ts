@@ -1,0 +1,57 @@
+/**
+ * The program on a terminal that can show the screen: gives src/repl what it needs of the machine. Loaded, and the
+ * screen with it, only then.
+ */
+import type { Settings } from './commands/argv.ts';
+import type { Front } from './commands/run.ts';
+import { History, historyPath } from './host/history.ts';
+import { pagerOf } from './host/pager.ts';
+import type { Capability } from './repl/capability.ts';
+import { runScreen } from './repl/start.tsx';
+import type { Debugger } from './session/debugger.ts';
+
+export interface OnScreen {
+  readonly host: Debugger;
+  readonly settings: Settings;
+  readonly capability: Capability;
+  readonly style: Front['style'];
+  readonly programs: Required<Pick<Front, 'pipe' | 'shell'>>;
+  /** Opens the image named on the command line; throws ImageError. */
+  readonly open: (() => void) | undefined;
+  readonly greeting: () => Promise<string>;
+}
+
+/** Runs until the user leaves; answers the exit status. */
+export async function onScreen(options: OnScreen): Promise<number> {
+  const { host, settings, capability, style, programs, open, greeting } = options;
+  const { status, signal } = await runScreen({
+    host,
+    look: capability,
+    open,
+    greeting,
+    machine: {
+      input: process.stdin,
+      terminal: process.stdout,
+      style,
+      history: new History(historyPath()),
+      pager: settings.pager ? pagerOf(process.env) : undefined,
+      pipe: programs.pipe,
+      shell: programs.shell,
+      suspend: () => process.kill(process.pid, 'SIGTSTP'),
+      onSignal(listener) {
+        for (const signal of SIGNALS) process.on(signal, () => listener(signal));
+      },
+      onFault(listener) {
+        process.on('uncaughtException', listener);
+        process.on('unhandledRejection', listener);
+      },
+      onExit: (listener) => process.on('exit', listener),
+    },
+  });
+  if (signal === undefined) return status;
+  // Asked to end by a signal: a command that runs is not waited for.
+  host.end();
+  process.exit(status);
+}
+
+const SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const;
