@@ -37,6 +37,7 @@ async function build() {
   renameSync(fresh, dist);
   rmSync(`${fresh}.old`, { recursive: true, force: true });
   keepCompiled(dist);
+  await keepScreenCompiled(dist);
   writeFileSync(stamp, '');
 }
 
@@ -201,6 +202,27 @@ function keepCompiled(folder) {
     const { status, stderr } = spawnSync(process.execPath, ['platter.cjs', ...args], { cwd: folder, env });
     if (status !== 0) throw new Error(`the built program does not run: ${stderr}`);
   }
+}
+
+/** The same for the screen, which runs on a terminal only: a few keys, and out again. */
+async function keepScreenCompiled(folder) {
+  const { spawn } = await import('@lydell/node-pty');
+  const env = { ...process.env, PLATTER_KEEP_COMPILED: folder, PLATTER_HISTFILE: '', TERM: 'xterm-256color' };
+  delete env.CI;
+  // A copy of nothing: the sample is only looked at.
+  const image = join(root, 'sample-images/start.qcow2');
+  const terminal = spawn(process.execPath, ['platter.cjs', image], { cols: 120, rows: 40, cwd: folder, env });
+  const keys = ['\x1bOQ', 'j', '\x1b[6~', '\r', '\x1b', '\x1bOR', 'l', '\x1b[5~', 'help\t', '\x15', 'status\r', '\x04'];
+  let output = '';
+  terminal.onData((text) => {
+    output += text;
+    // Each frame is answered with the next key.
+    if (text.includes('\x1b[?2026l') && keys.length > 0) setTimeout(() => terminal.write(keys.shift() ?? ''), 20);
+  });
+  const timer = setTimeout(() => terminal.kill('SIGKILL'), 20_000);
+  const { exitCode, signal } = await new Promise((resolve) => terminal.onExit(resolve));
+  clearTimeout(timer);
+  if (exitCode !== 0 || signal) throw new Error(`the built program does not run on a terminal: ${output.slice(-2000)}`);
 }
 
 function types(outDir) {

@@ -8,7 +8,8 @@
  *     showed before.
  */
 import type { Debugger } from '../session/debugger.ts';
-import type { Side } from '../session/panels.ts';
+import type { ExtentTable } from '../session/extent-table.ts';
+import type { ExtentRows, RowOrder, Side } from '../session/panels.ts';
 import type { Picture } from '../session/picture.ts';
 import type { Session } from '../session/session.ts';
 import type { PanelName } from './layout.ts';
@@ -22,6 +23,16 @@ export interface Place {
   readonly side: Side;
   readonly guest?: number;
   readonly host?: number;
+}
+
+const BY_GUEST: RowOrder = { sort: 'guest' };
+const ROWS_KEPT = 6;
+
+interface MadeRows {
+  readonly side: Side;
+  readonly order: RowOrder;
+  readonly table: ExtentTable;
+  readonly rows: ExtentRows;
 }
 
 export class Desk {
@@ -38,6 +49,7 @@ export class Desk {
   /** Counts everything that may change a panel: all but typing into the prompt. */
   deeds = 0;
   readonly #changed: () => void;
+  #rows: readonly MadeRows[] = [];
   readonly #trail = new Trail();
   #place: Place = { side: 'source' };
   #walk: Walk | undefined;
@@ -60,6 +72,18 @@ export class Desk {
   /** The walk from a guest byte to its host byte, while it goes on. */
   get walk(): Walk | undefined {
     return this.#walk;
+  }
+
+  /** Rows of a side's table, in some order; undefined while there is no table. */
+  rows(side: Side, order: RowOrder = BY_GUEST): ExtentRows | undefined {
+    const table = this.picture.extents(side);
+    if (!table) return undefined;
+    const slot = this.#rows.find((kept) => kept.side === side && kept.order === order);
+    if (slot?.table === table) return slot.rows;
+    const made = { side, order, table, rows: table.rows(order) };
+    // Orders come and go with filters: a few are kept.
+    this.#rows = [made, ...this.#rows.filter((kept) => kept !== slot)].slice(0, ROWS_KEPT);
+    return made.rows;
   }
 
   /** Something that is shown has changed. */
@@ -155,7 +179,7 @@ export class Desk {
   }
 
   #ofGuest(guest: number, side: Side): Place {
-    const rows = this.picture.rows(side);
+    const rows = this.rows(side);
     const index = rows?.indexOfGuest(guest) ?? -1;
     if (!rows || index < 0) return { side, guest };
     const row = rows.at(index);
@@ -165,7 +189,7 @@ export class Desk {
   }
 
   #ofHost(host: number, side: Side): Place {
-    const rows = this.picture.rows(side);
+    const rows = this.rows(side);
     if (!rows || rows.hostIsElsewhere) return { side, host };
     const index = rows.indexOfHost(host);
     if (index < 0) return { side, host };

@@ -2,6 +2,7 @@
 import type { Desk } from './desk.ts';
 import type { PanelName } from './layout.ts';
 import type { Lines } from './lines.ts';
+import { fitTo } from './paint/fit.ts';
 import { paintProgress } from './paint/progress.ts';
 import { row } from './paint/row.ts';
 import type { Panel } from './panels/panel.ts';
@@ -56,7 +57,7 @@ export class Hints {
         ],
         theme.glyphs.cut,
       );
-    if (focus === 'prompt') return this.#prompt.hint(width, style);
+    if (focus === 'prompt') return fitTo(this.#prompt.hint(width, style), width);
     return row(
       width,
       [

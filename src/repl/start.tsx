@@ -19,6 +19,7 @@ import { hintRowsOf, type Layout, PANELS, type PanelName, shapeOf } from './layo
 import { Lines } from './lines.ts';
 import { Loan } from './loan.ts';
 import type { Machine } from './machine.ts';
+import { fitTo } from './paint/fit.ts';
 import { foldToAscii } from './paint/fold.ts';
 import { ClustersPanel } from './panels/clusters.ts';
 import { ExtentsPanel } from './panels/extents.ts';
@@ -270,7 +271,8 @@ class ScreenSession {
     }
     this.#desk.deeds++;
     this.#prompt.suggestion = this.#options.host.lesson?.suggestion ?? '';
-    this.#walk.start(this.#picture.refresh(session));
+    if (session) this.#walk.start(this.#picture.refresh(session));
+    else this.#picture.clear();
     this.#desk.changed();
   }
 
@@ -304,9 +306,10 @@ class ScreenSession {
       status: (width) => ({ rows: paintTitle(desk, width) }),
       prompt: (width, height) => {
         const { lines, cursor } = this.#prompt.paint(width, height, style);
-        return desk.focus === 'prompt' && !this.#help.open ? { rows: lines, cursor } : { rows: lines };
+        const rows = lines.map((line) => fitTo(line, width));
+        return desk.focus === 'prompt' && !this.#help.open ? { rows, cursor } : { rows };
       },
-      menu: (width, height) => ({ rows: this.#prompt.menu(width, height, style) }),
+      menu: (width, height) => ({ rows: this.#prompt.menu(width, height, style).map((line) => fitTo(line, width)) }),
       hints: (width, height) => ({ rows: this.#hints.paint(width, height, style) }),
       help: (width, height) => ({ rows: this.#help.paint(width, height) }),
     };

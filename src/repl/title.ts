@@ -1,7 +1,9 @@
 /** The status line: what is open, what it is becoming, what is not on disk yet, and what the last check said. */
+import type { LastCheck } from '../session/session.ts';
 import type { Desk } from './desk.ts';
 import { row } from './paint/row.ts';
 import { paintStatus } from './paint/status.ts';
+import type { CheckState } from './paint/views.ts';
 
 export function paintTitle({ session, picture, theme, host }: Desk, width: number): readonly string[] {
   const lesson = host.lesson ? `${host.lesson.title} ${host.lesson.at}/${host.lesson.of}` : undefined;
@@ -22,11 +24,19 @@ export function paintTitle({ session, picture, theme, host }: Desk, width: numbe
       clusterSize: image.clusterSize,
       staged: steps.filter((step) => step.applied).length,
       ...(becoming === undefined ? {} : { target: becoming }),
-      ...(lastCheck === undefined ? {} : { check: lastCheck }),
+      ...(lastCheck === undefined ? {} : { check: checkState(lastCheck) }),
       ...(lesson === undefined ? {} : { lesson }),
     },
     width,
     1,
     theme,
   );
+}
+
+function checkState({ words, isClean, step, isStale }: LastCheck): CheckState {
+  return {
+    text: words,
+    verdict: isClean ? 'good' : 'bad',
+    ...(isStale ? { stale: `at step ${step}` } : {}),
+  };
 }

@@ -19,7 +19,6 @@ import {
 import { frame, insideFrame } from '../paint/frame.ts';
 import { type Grid, type GridMove, moveOnGrid, topShowing } from '../paint/grid.ts';
 import { paintLegend } from '../paint/legend.ts';
-import { row } from '../paint/row.ts';
 import type { ClusterMapView } from '../paint/views.ts';
 import type { Key } from '../prompt/key.ts';
 import { type Panel, strokeOf } from './panel.ts';
@@ -139,7 +138,6 @@ export class ClustersPanel implements Panel {
       zoom: this.#zoom,
       top: this.#top,
       ...(place.host === undefined ? {} : { cursor: place.host }),
-      ...(picture.changeNote === '' ? {} : { note: picture.changeNote }),
     };
     const gridOf = shows === 'both' ? stackedGrid : clusterGrid;
     const grid = gridOf(view, inner.width, mapRows);
@@ -177,9 +175,4 @@ export class ClustersPanel implements Panel {
       this.#desk.note = `'${text}' is no offset: 65536, 0x10000, 64k`;
     }
   }
-}
-
-/** A row that says something faintly, `width` columns wide. */
-export function faintRow(text: string, width: number, desk: Desk): string {
-  return row(width, [[text, desk.theme.ui.faint]], desk.theme.glyphs.cut);
 }

@@ -4,6 +4,7 @@
  */
 
 import { EXTENT_KINDS, type ExtentKind } from '../../bytes/extents.ts';
+import type { Progress } from '../../bytes/progress.ts';
 import { parseSize } from '../../bytes/size.ts';
 import type { ExtentRows, RowOrder, Side } from '../../session/panels.ts';
 import type { Desk } from '../desk.ts';
@@ -170,7 +171,7 @@ export class ExtentsPanel implements Panel {
       fileSize: picture.clusters?.size ?? session.file.size,
       top: window.top,
       cursor: window.cursor,
-      walked: picture.walked,
+      ...walkedOf(picture.progress),
       filter: this.#filter,
     };
     const head = extentTableHead(view);
@@ -186,7 +187,7 @@ export class ExtentsPanel implements Panel {
   }
 
   #rows(side: Side): ExtentRows | undefined {
-    return this.#desk.picture.rows(side, this.#order);
+    return this.#desk.rows(side, this.#order);
   }
 
   /** The window of a side, its cursor where the desk's place is. */
@@ -264,6 +265,11 @@ export class ExtentsPanel implements Panel {
 
 /** Rows that one key looks at. */
 const LOOK_AHEAD = 200_000;
+
+/** How much of the image has been read for the table, while it is. */
+function walkedOf(progress: Progress | undefined): { walked?: number } {
+  return progress?.what === 'mapping' && progress.total > 0 ? { walked: progress.done / progress.total } : {};
+}
 
 function isMeant(word: string, kind: ExtentKind): boolean {
   return word === 'mapped' ? !kind.startsWith('unallocated') : kind.startsWith(word);
