@@ -19,7 +19,7 @@ import type { Sink } from './commands/sink.ts';
 import type { Style } from './commands/style.ts';
 import { Page, pagerOf, pagerRuns, showsColours } from './host/pager.ts';
 import { ReadingProgram, runShell } from './host/programs.ts';
-import { capability } from './repl/capability.ts';
+import { type Capability, capability } from './repl/capability.ts';
 import type { Debugger } from './session/debugger.ts';
 
 declare const PLATTER_VERSION: string;
@@ -96,23 +96,17 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const host = new Debugger(asked.settings.follow);
-  const screen = await screenFor(asked, host);
-  if (screen) {
-    try {
-      return await screen();
-    } finally {
-      host.end();
-    }
-  }
   const atPrompt = asked.mode === 'prompt' && isTerminal(STDIN);
   const { settings } = asked;
-  const terminal = capability(process.env, { stdin: atPrompt, stdout: isTerminal(STDOUT) }, settings);
+  const terminal = capability(process.env, { stdin: atPrompt, stdout: isTerminal(STDOUT), ...size() }, settings);
+  const coloured = await style(terminal.colour > 0 && terminal.theme !== 'mono');
+  if (terminal.screen && !settings.json) return screen(asked, host, terminal, coloured);
   const progress = isTerminal(STDERR) ? new ProgressLine(err, !terminal.unicode) : undefined;
   const front: Front = {
     out: progress && isTerminal(STDOUT) ? wiping(progress) : out,
     err,
     json: settings.json,
-    style: await style(terminal.colour > 0 && terminal.theme !== 'mono'),
+    style: coloured,
     prefix: asked.mode === 'prompt' ? '' : 'platter: ',
     progress: progress && ((how) => progress.show(how)),
     ...programs(settings, atPrompt),
@@ -150,26 +144,30 @@ async function run(asked: Invocation, host: Debugger, runner: Runner, atPrompt: 
   runner.end();
 }
 
-/** What runs the program on the screen; undefined: lines are what is wanted, or all that can be had. */
-async function screenFor(asked: Invocation, host: Debugger): Promise<(() => Promise<number>) | undefined> {
-  const { mode, settings } = asked;
-  if (mode !== 'prompt' || settings.json || !isTerminal(STDIN) || !isTerminal(STDOUT)) return undefined;
-  const { capability } = await import('./repl/capability.ts');
-  const { columns } = process.stdout;
-  const can = capability(process.env, { stdin: true, stdout: true, columns }, settings);
-  if (!can.screen) return undefined;
-  const { image } = asked;
+/** The prompt on the whole screen, until the user leaves. */
+async function screen(asked: Invocation, host: Debugger, capability: Capability, style: Style): Promise<number> {
+  const { settings } = asked;
+  const image = asked.mode === 'prompt' ? asked.image : undefined;
   const { pipe, shell } = programs(settings, false);
-  const options = {
-    host,
-    settings,
-    capability: can,
-    style: await style(settings),
-    programs: { pipe, shell },
-    open: image === undefined ? undefined : () => openImage(host, asked, image),
-    greeting: () => greeting(host),
-  };
-  return async () => (await import('./on-screen.ts')).onScreen(options);
+  try {
+    const { onScreen } = await import('./on-screen.ts');
+    return await onScreen({
+      host,
+      settings,
+      capability,
+      style,
+      programs: { pipe, shell },
+      open: image === undefined ? undefined : () => openImage(host, asked, image),
+      greeting: () => greeting(host),
+    });
+  } finally {
+    host.end();
+  }
+}
+
+/** Of the terminal, without making a stream of standard output where there is none. */
+function size(): { columns?: number } {
+  return isTerminal(STDOUT) ? { columns: process.stdout.columns } : {};
 }
 
 /** With steps that would be lost, leaving takes two attempts. */

@@ -50,6 +50,11 @@ export class Picture {
     return this.#tables[side];
   }
 
+  /** The image of one side, as it was when the picture was read. */
+  image(side: Side): Image | undefined {
+    return side === 'target' ? this.#scene?.target : this.#scene?.source;
+  }
+
   get clusters(): ClusterView | undefined {
     return this.#clusters;
   }
