@@ -153,7 +153,7 @@ const WAITING = [
     'yoga-wasm-base64-esm.js',
     [
       [
-        /H="(data:application\/octet-stream;base64,)(\w[\w+/=]{5000,})"([^]*)export default loadYoga;/,
+        /H="(data:application\/octet-stream;base64,)(\w[\w+/=]{5000,})"([\s\S]*)export default loadYoga;/,
         `H="$1"+BYTES$3export default loadYoga;
         const BYTES = "$2";
         export function assemblyBytes() { return Buffer.from(BYTES, 'base64'); }`,
