@@ -212,16 +212,18 @@ async function keepScreenCompiled(folder) {
   // A copy of nothing: the sample is only looked at.
   const image = join(root, 'sample-images/start.qcow2');
   const terminal = spawn(process.execPath, ['platter.cjs', image], { cols: 120, rows: 40, cwd: folder, env });
-  const keys = ['\x1bOQ', 'j', '\x1b[6~', '\r', '\x1b', '\x1bOR', 'l', '\x1b[5~', 'help\t', '\x15', 'status\r', '\x04'];
+  const keys = ['\x1bOQ', 'j', '\x1b[6~', '\r', '\x1b', '\x1bOR', 'l', '\x1b', 'help\t', '\x15', 'check\r', '\x04'];
   let output = '';
   terminal.onData((text) => {
     output += text;
-    // Each frame is answered with the next key.
-    if (text.includes('\x1b[?2026l') && keys.length > 0) setTimeout(() => terminal.write(keys.shift() ?? ''), 20);
   });
+  const typing = setInterval(() => {
+    if (output.includes('\x1b[?2026l')) terminal.write(keys.shift() ?? '\x04');
+  }, 80);
   const timer = setTimeout(() => terminal.kill('SIGKILL'), 20_000);
   const { exitCode, signal } = await new Promise((resolve) => terminal.onExit(resolve));
   clearTimeout(timer);
+  clearInterval(typing);
   if (exitCode !== 0 || signal) throw new Error(`the built program does not run on a terminal: ${output.slice(-2000)}`);
 }
 
