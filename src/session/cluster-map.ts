@@ -16,7 +16,7 @@ const MOST_UNITS = 2 ** 24;
 /** The unit of a file without clusters, and the least there is. Bytes. */
 const SECTOR = 512;
 const FREE = SHARES_BY_WEIGHT.indexOf('free');
-const SEGMENTS_A_SLICE = 16_384;
+const SEGMENTS_A_SLICE = 4096;
 
 export interface MapOptions {
   /** The map before the last step: what has another owner now is marked. A side that was not there marks nothing. */
@@ -25,8 +25,9 @@ export interface MapOptions {
   readonly written?: readonly Range[];
   /** The source is the file on disk, which no step has touched: nothing written is marked there. */
   readonly sourceIsOnDisk?: boolean;
-  /** For tests: units at most. */
+  /** Smaller than usual, for tests: units, and regions kept one by one. */
   readonly mostUnits?: number;
+  readonly regionsKept?: number;
 }
 
 export class ClusterMap implements ClusterView {
@@ -34,12 +35,13 @@ export class ClusterMap implements ClusterView {
   readonly unit: number;
   readonly source: SideMap;
   readonly target: SideMap | undefined;
-  readonly #options: MapOptions;
+  /** Dropped when it is built: a map must not keep the one before it, and so all of the past, in memory. */
+  #options: MapOptions;
   readonly #shares: Pyramid | undefined;
   readonly #totals = new Map<ShareName, number>();
 
   constructor(source: Image, target: Image | undefined, options: MapOptions = {}) {
-    const { mostUnits = MOST_UNITS } = options;
+    const { mostUnits = MOST_UNITS, regionsKept } = options;
     this.size = Math.max(source.device.size, target?.device.size ?? 0);
     let unit = Math.max(
       Math.min(source.clusterSize || Number.POSITIVE_INFINITY, target?.clusterSize || Number.POSITIVE_INFINITY),
@@ -49,8 +51,8 @@ export class ClusterMap implements ClusterView {
     while (this.size / unit > mostUnits) unit *= 2;
     this.unit = unit;
     this.#options = options;
-    this.source = new SideMap(source, unit);
-    this.target = target && new SideMap(target, unit);
+    this.source = new SideMap(source, unit, regionsKept);
+    this.target = target && new SideMap(target, unit, regionsKept);
     this.#shares = target && new Pyramid(Math.ceil(this.size / unit), FREE);
   }
 
@@ -58,6 +60,7 @@ export class ClusterMap implements ClusterView {
     const { before, written = [], sourceIsOnDisk = false } = this.#options;
     yield* this.source.build(before?.source, sourceIsOnDisk ? [] : written);
     if (this.target) yield* this.target.build(before?.target, written);
+    this.#options = {};
     yield* this.#share();
   }
 
@@ -85,19 +88,26 @@ export class ClusterMap implements ClusterView {
   *#share(): Generator<Progress, void> {
     const { unit, size } = this;
     const shares = this.#shares;
+    if (!shares) {
+      for (const [role, bytes = 0] of Object.entries(this.source.totals())) this.#count(aloneOf(role as Role), bytes);
+      return;
+    }
     let seen = 0;
     for (const { offset, length, share } of this.stretches()) {
-      this.#totals.set(share, (this.#totals.get(share) ?? 0) + length);
-      if (shares) fillLeast(shares.units, Math.floor(offset / unit), Math.ceil((offset + length) / unit), share);
+      this.#count(share, length);
+      fillLeast(shares.units, Math.floor(offset / unit), Math.ceil((offset + length) / unit), share);
       if (++seen % SEGMENTS_A_SLICE === 0) yield { what: 'shares', done: offset, total: size };
     }
-    if (!shares) return;
     const { length } = shares.units;
     for (let end = 0; end < length; ) {
       end = Math.min(end + 2 ** 20, length);
       shares.raise(end);
       yield { what: 'shares', done: size, total: size };
     }
+  }
+
+  #count(share: ShareName, bytes: number): void {
+    this.#totals.set(share, (this.#totals.get(share) ?? 0) + bytes);
   }
 }
 

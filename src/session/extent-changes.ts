@@ -25,7 +25,8 @@ class RowSet {
 }
 
 export class ExtentChanges {
-  readonly #old: ExtentStore;
+  /** Until the merge is over. */
+  #old: ExtentStore | undefined;
   /** Whether chunks of the old table are dropped once they are behind. */
   readonly #consume: boolean;
   readonly #rows = new RowSet();
@@ -56,8 +57,9 @@ export class ExtentChanges {
 
   /** The next row of the new table, in bytes, whose predecessor ends at `from`. Rows come in order. */
   next(row: number, kind: number, from: number, guest: number, length: number, host: number): void {
-    this.#advance(guest);
-    const at = this.#at();
+    const old = this.#old as ExtentStore;
+    this.#advance(old, guest);
+    const at = this.#row < old.count ? this.#row % CHUNK : -1;
     const begins = at >= 0 && this.#guests[at] === guest;
     if (guest > from && !(begins && this.#oldEnd === from)) this.#gaps.add(row);
     const same =
@@ -70,30 +72,28 @@ export class ExtentChanges {
 
   /** The gap at the end of the new table, after row `count - 1`, from byte `from` to the disk's end at `end`. */
   finish(count: number, from: number, end: number): void {
-    this.#advance(Number.POSITIVE_INFINITY);
-    if (from < end && !(this.#oldEnd === from && this.#old.end === end)) this.#gaps.add(count);
+    const old = this.#old as ExtentStore;
+    this.#advance(old, Number.POSITIVE_INFINITY);
+    if (from < end && !(this.#oldEnd === from && old.end === end)) this.#gaps.add(count);
+    this.#old = undefined;
   }
 
-  /** Index in the unpacked chunk of the row the merge stands at; -1 at the end. */
-  #at(): number {
-    return this.#row < this.#old.count ? this.#row % CHUNK : -1;
-  }
-
-  #advance(guest: number): void {
-    const { count, unit, end } = this.#old;
+  #advance(old: ExtentStore, guest: number): void {
+    const { count } = old;
     for (; this.#row < count; this.#row++) {
       const at = this.#row % CHUNK;
-      if (at === 0 || this.#chunk < 0) this.#load(Math.floor(this.#row / CHUNK), unit, end);
+      if (at === 0 || this.#chunk < 0) this.#load(old, Math.floor(this.#row / CHUNK));
       if ((this.#guests[at] as number) >= guest) return;
       this.#oldEnd = (this.#guests[at] as number) + (this.#lengths[at] as number);
     }
   }
 
-  #load(index: number, unit: number, end: number): void {
+  #load(old: ExtentStore, index: number): void {
     if (this.#chunk === index) return;
-    const chunk = this.#old.chunks[index];
+    const { unit, end } = old;
+    const chunk = old.chunks[index];
     if (!chunk) throw new Error(`chunk ${index} of the table was dropped before it was compared`);
-    const rows = this.#old.chunkCount(index);
+    const rows = old.chunkCount(index);
     chunk.kind.unpack(this.#kinds, rows);
     chunk.guest.unpack(this.#guests, rows);
     chunk.length.unpack(this.#lengths, rows);
@@ -105,6 +105,6 @@ export class ExtentChanges {
       this.#hosts[i] = (this.#hosts[i] as number) * unit;
     }
     this.#chunk = index;
-    if (this.#consume && index > 0) this.#old.drop(index - 1);
+    if (this.#consume && index > 0) old.drop(index - 1);
   }
 }

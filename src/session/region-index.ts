@@ -45,15 +45,19 @@ export class RegionIndex {
     this.#put(region.offset, region.offset + region.length, ROLES_BY_WEIGHT.indexOf(region.role), region.label);
   }
 
+  /** Every region is kept: iterating gives them all. */
+  get isWhole(): boolean {
+    return !this.#tablesOnly;
+  }
+
+  *[Symbol.iterator](): Generator<Region> {
+    for (let i = 0; i < this.#count; i++) yield this.#at(i);
+  }
+
   /** The region that holds the byte, where it is kept. */
   find(offset: number): Region | undefined {
     const i = this.#lastAtOrBefore(offset);
-    if (i < 0 || (this.#ends[i] as number) <= offset) return undefined;
-    const start = this.#starts[i] as number;
-    const role = ROLES_BY_WEIGHT[this.#roles[i] as number] as Role;
-    const label = this.#labels[i];
-    const length = (this.#ends[i] as number) - start;
-    return label === undefined ? { offset: start, length, role } : { offset: start, length, role, label };
+    return i < 0 || (this.#ends[i] as number) <= offset ? undefined : this.#at(i);
   }
 
   /** Bytes: between which kept regions a byte lies that none of them holds. */
@@ -61,6 +65,14 @@ export class RegionIndex {
     const i = this.#lastAtOrBefore(offset);
     const next = i + 1 < this.#count ? (this.#starts[i + 1] as number) : size;
     return { from: i < 0 ? 0 : (this.#ends[i] as number), to: next };
+  }
+
+  #at(i: number): Region {
+    const start = this.#starts[i] as number;
+    const role = ROLES_BY_WEIGHT[this.#roles[i] as number] as Role;
+    const label = this.#labels[i];
+    const length = (this.#ends[i] as number) - start;
+    return label === undefined ? { offset: start, length, role } : { offset: start, length, role, label };
   }
 
   #lastAtOrBefore(offset: number): number {

@@ -13,8 +13,8 @@ import { ROLES_BY_WEIGHT } from './weights.ts';
 const FREE = ROLES_BY_WEIGHT.indexOf('free');
 const CODE_OF = Object.fromEntries(ROLES_BY_WEIGHT.map((role, code) => [role, code])) as Record<Role, number>;
 /** Regions, and units, between two yields. */
-const REGIONS_A_SLICE = 8192;
-const UNITS_A_SLICE = 2 ** 19;
+const REGIONS_A_SLICE = 4096;
+const UNITS_A_SLICE = 2 ** 18;
 const WHAT = 'clusters';
 
 export class SideMap implements ClusterSide {
@@ -23,15 +23,17 @@ export class SideMap implements ClusterSide {
   readonly size: number;
   readonly unit: number;
   complete = false;
-  /** In host order, tiling the file; may be iterated again. Set once the image was walked. */
-  regions: Iterable<Region> = [];
-  readonly #image: Image;
+  /** Where the index does not keep every region: the driver's own, which iterate again. */
+  #regions: Iterable<Region> = [];
+  #image: Image | undefined;
   readonly #codes: Pyramid;
-  readonly #index = new RegionIndex();
+  readonly #index: RegionIndex;
   readonly #totals = new Map<Role, number>();
 
-  constructor(image: Image, unit: number) {
+  /** `regionsKept`: more than that many are not kept one by one (region-index.ts). */
+  constructor(image: Image, unit: number, regionsKept?: number) {
     this.#image = image;
+    this.#index = new RegionIndex(regionsKept);
     this.format = image.format;
     this.size = image.device.size;
     this.unit = unit;
@@ -44,11 +46,13 @@ export class SideMap implements ClusterSide {
    */
   *build(before: SideMap | undefined, written: readonly Range[]): Generator<Progress, void> {
     const { unit } = this;
-    this.regions = yield* this.#image.ownership();
+    if (!this.#image) throw new Error('a map is built once');
+    const regions = yield* this.#image.ownership();
+    this.#image = undefined;
     const units = this.#codes.units;
     const marks = new Marks(units, unit, before, written);
     let seen = 0;
-    for (const region of this.regions) {
+    for (const region of regions) {
       const { offset, length, role } = region;
       this.#index.add(region);
       this.#totals.set(role, (this.#totals.get(role) ?? 0) + length);
@@ -59,7 +63,13 @@ export class SideMap implements ClusterSide {
       yield* this.#settle(done, marks);
     }
     yield* this.#settle(units.length, marks);
+    if (!this.#index.isWhole) this.#regions = regions;
     this.complete = true;
+  }
+
+  /** In host order, tiling the file. Once complete. */
+  get regions(): Iterable<Region> {
+    return this.#index.isWhole ? this.#index : this.#regions;
   }
 
   cell(from: number, to: number): Cell {
