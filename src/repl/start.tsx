@@ -40,6 +40,9 @@ import { TranscriptLines } from './transcript-lines.ts';
 /** Rows of the list of completions, and of a pasted text in the prompt, at most. */
 const MENU_ROWS = 8;
 const PROMPT_ROWS = 6;
+/** Under an empty prompt. */
+const IDLE = 'type a command: Tab completes, ? shows the keys, `tour` is a lesson of a minute';
+const FOLLOW_LESSON = 'the right arrow takes what is suggested, Enter runs it';
 /** Lines of the transcript that stay on the terminal after the end. */
 const LAST_WORDS = 20;
 
@@ -114,7 +117,6 @@ class ScreenSession {
     });
     this.#help = new HelpOverlay(this.#theme, () => this.#arrange());
     this.#prompt = new Prompt(machine.history, this.#completions());
-    this.#prompt.idle = 'type a command: Tab completes, ? shows the keys, `tour` is a lesson of a minute';
     this.#keys = new Keys(machine.input, {
       key: (key) => this.#guarded(() => controller.key(key)),
       paste: (text) => this.#guarded(() => controller.paste(text)),
@@ -270,7 +272,9 @@ class ScreenSession {
       this.#desk.reset();
     }
     this.#desk.deeds++;
-    this.#prompt.suggestion = this.#options.host.lesson?.suggestion ?? '';
+    const { lesson } = this.#options.host;
+    this.#prompt.suggestion = lesson?.suggestion ?? '';
+    this.#prompt.idle = lesson?.suggestion ? FOLLOW_LESSON : IDLE;
     if (session) this.#walk.start(this.#picture.refresh(session));
     else this.#picture.clear();
     this.#desk.changed();

@@ -6,7 +6,7 @@ import { paintStatus } from './paint/status.ts';
 import type { CheckState } from './paint/views.ts';
 
 export function paintTitle({ session, picture, theme, host }: Desk, width: number): readonly string[] {
-  const lesson = host.lesson ? `${host.lesson.title} ${host.lesson.at}/${host.lesson.of}` : undefined;
+  const lesson = host.lesson ? `${host.lesson.name} ${host.lesson.at}/${host.lesson.of}` : undefined;
   if (!session) {
     const says = `platter  no image is open${lesson ? `  ${lesson}` : ''}`;
     return [row(width, [[says.padEnd(width), theme.ui.bar]], theme.glyphs.cut)];

@@ -1,6 +1,5 @@
 /** What lies at one byte of the file: the bytes around it, who owns it, its fields, and the guest byte it holds. */
 import { type Device, readBytes } from '../device/device.ts';
-import type { Image, Region } from '../drivers/driver.ts';
 import type { ExtentTable } from './extent-table.ts';
 import type { Inspection, Side } from './panels.ts';
 import type { Scene } from './scene.ts';
@@ -28,14 +27,14 @@ export function inspect(at: InspectedSide, host: number, rows: number): Inspecti
   const line = byte - (byte % LINE);
   const offset = Math.max(line - Math.floor(rows / 3) * LINE, 0);
   const bytes = readBytes(image.device, offset, Math.max(Math.min(rows * LINE, size - offset), 0));
-  const region = map?.regionAt(byte) ?? wholeFile(image);
+  const region = map?.complete ? map.regionAt(byte) : undefined;
   const before = side === 'source' && scene.sourceIsOnDisk ? undefined : bytesBefore(session.file, offset, bytes);
   const guest = guestAt(table, byte);
   return {
     side,
     offset,
     bytes,
-    region,
+    ...(region && { region }),
     fields: [],
     ...(guest === undefined ? {} : { guest }),
     ...(before === undefined ? {} : { before }),
@@ -56,9 +55,4 @@ function guestAt(table: ExtentTable | undefined, host: number): number | undefin
   const row = rows.at(index);
   // A compressed cluster's bytes are no guest bytes one by one.
   return row.kind === 'compressed' || row.host === undefined ? row.guest : row.guest + host - row.host;
-}
-
-/** As long as the map is not made. */
-function wholeFile(image: Image): Region {
-  return { offset: 0, length: image.device.size, role: 'free' };
 }

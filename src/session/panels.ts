@@ -86,8 +86,8 @@ export interface Inspection {
   /** Of the first byte shown; a multiple of 16. */
   readonly offset: number;
   readonly bytes: Uint8Array;
-  /** The owner of the byte asked for. */
-  readonly region: Region;
+  /** The owner of the byte asked for; absent until the walk over the file is done. */
+  readonly region?: Region;
   /** Named fields that lie in the bytes shown, in order; none in guest data. */
   readonly fields: readonly Field[];
   /** The field that holds the byte asked for. */

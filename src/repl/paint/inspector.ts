@@ -41,6 +41,8 @@ export function paintInspector(view: InspectorView, width: number, height: numbe
 
 /** `L2 table  l2 table 0  0x4000..0x4fff`. */
 function regionRow({ region }: Inspection, width: number, theme: Theme): string {
+  if (!region)
+    return row(width, [[' walking the tables: the owner is not known yet', theme.ui.faint]], theme.glyphs.cut);
   const swatch = theme.roles[region.role];
   const parts: Part[] = [[swatch.glyph, swatch.paint], ' ', [swatch.name, theme.ui.heading]];
   if (region.label) parts.push(`  ${theme.text(region.label)}`);

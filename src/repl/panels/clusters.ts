@@ -3,6 +3,7 @@
  * of it together.
  */
 import { parseSize } from '../../bytes/size.ts';
+import { PaceKeeper, paceText } from '../../commands/progress-text.ts';
 import type { Side } from '../../session/panels.ts';
 import type { Desk } from '../desk.ts';
 import { Entry } from '../entry.ts';
@@ -19,6 +20,7 @@ import {
 import { frame, insideFrame } from '../paint/frame.ts';
 import { type Grid, type GridMove, moveOnGrid, topShowing } from '../paint/grid.ts';
 import { paintLegend } from '../paint/legend.ts';
+import { row } from '../paint/row.ts';
 import type { ClusterMapView } from '../paint/views.ts';
 import type { Key } from '../prompt/key.ts';
 import { type Panel, strokeOf } from './panel.ts';
@@ -127,7 +129,12 @@ export class ClustersPanel implements Panel {
     const { clusters } = picture;
     const focused = focus === this.name;
     const inner = insideFrame(width, height);
-    if (!clusters || !session) return frame({ number: 2, title: 'Clusters', focused }, [], width, height, theme);
+    if (!clusters?.source.complete || !session) {
+      const { progress } = picture;
+      const says = progress && session ? ` ${paceText(new PaceKeeper().add(progress, 0))}` : '';
+      const rows = [row(inner.width, [[says, theme.ui.faint]], theme.glyphs.cut)];
+      return frame({ number: 2, title: 'Clusters', focused }, rows, width, height, theme);
+    }
     const legendRows = inner.height >= 6 ? 2 : inner.height >= 4 ? 1 : 0;
     const mapRows = inner.height - legendRows;
     const shows = this.#showing(clusters.target !== undefined, inner.height);
