@@ -187,6 +187,8 @@ class ScreenSession {
       stdin: new PassThrough() as unknown as NodeJS.ReadStream,
       debug: true,
       patchConsole: false,
+      // Everything is painted by canvases: ink lays out, and need not put a grid of characters together for it.
+      isScreenReaderEnabled: true,
       exitOnCtrlC: false,
     });
     this.#keys.start();
