@@ -36,10 +36,10 @@ export const PROGRAM_FLAGS = {
     'c',
   ),
   color: flagWith(
-    oneOf('WHEN', COLOR_CHOICES, 'colours: where the terminal has them, always, never, or that many'),
+    oneOf('WHEN', COLOR_CHOICES, 'colours: where the terminal has them, always, never, or that many', 'way to colour'),
     'auto',
   ),
-  theme: flagWith(oneOf('NAME', THEMES, 'colours for a dark or a light background, or none'), undefined),
+  theme: flagWith(oneOf('NAME', THEMES, 'colours for a dark or a light background, or none', 'theme'), undefined),
   ascii: flag('no characters beyond ASCII on the screen'),
   'no-tui': flag('the line prompt in place of the screen'),
   'no-pager': flag('no pager for output that is longer than the terminal'),

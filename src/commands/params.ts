@@ -75,7 +75,12 @@ export function field(placeholder: string, doc: string): Param<string> {
   return { ...text(placeholder, doc), completes: 'field' };
 }
 
-export function oneOf<T extends string>(placeholder: string, choices: readonly T[], doc: string): Param<T> {
+export function oneOf<T extends string>(
+  placeholder: string,
+  choices: readonly T[],
+  doc: string,
+  noun = placeholder.toLowerCase(),
+): Param<T> {
   return {
     placeholder,
     doc,
@@ -85,7 +90,7 @@ export function oneOf<T extends string>(placeholder: string, choices: readonly T
       if (found !== undefined) return found;
       throw new ImageError({
         code: 'bad-choice',
-        what: `'${word}' is not a ${placeholder.toLowerCase()}: expected ${choices.join(', ')}`,
+        what: `'${word}' is not a ${noun}: expected ${choices.join(', ')}`,
         tryThis: nearest(word, choices),
       });
     },
