@@ -32,7 +32,8 @@ export async function onScreen(options: OnScreen): Promise<number> {
     machine: {
       input: process.stdin,
       terminal: process.stdout,
-      style,
+      // The transcript breaks lines itself, anew at each width.
+      style: { ...style, columns: Number.POSITIVE_INFINITY },
       history: new History(historyPath()),
       pager: settings.pager ? pagerOf(process.env) : undefined,
       pipe: programs.pipe,

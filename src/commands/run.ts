@@ -42,6 +42,8 @@ export interface Front {
   pipe?(program: string): Outlet;
   /** Where the output of one command goes that may be longer than the screen. Absent: straight to `out`. */
   page?(): Outlet;
+  /** Told of each answer once it is written. */
+  answered?(view: View): void;
   /** Runs `!command` to its end, and answers its exit status; an empty command is the user's shell. */
   shell?(command: string): Promise<number>;
 }
@@ -154,10 +156,12 @@ export class Runner {
   async #show(work: Work, program?: string): Promise<void> {
     const view = await this.#viewOf(work);
     const outlet = this.#outlet(program);
-    if (!outlet) {
-      this.#statuses.add((await this.#write(view)) ?? 0);
-      return;
-    }
+    if (outlet) await this.#through(outlet, view, program);
+    else this.#statuses.add((await this.#write(view)) ?? 0);
+    this.#front.answered?.(view);
+  }
+
+  async #through(outlet: Outlet, view: View, program: string | undefined): Promise<void> {
     let remark: string | undefined;
     try {
       this.#statuses.add((await this.#write(view, outlet)) ?? 0);

@@ -59,11 +59,8 @@ export const setmap = imageCommand({
     yield* checkExtent(extent, target, session.image);
     yield* session.step(line, ({ image, target: open }) => mapOne(extent, image, open as ConversionTarget, force));
     const where = host === 'zero' ? 'reads as zeros' : `is at host ${hex(host)}`;
-    return message(`guest ${hex(guest)}..${hex(guest + length)} ${where}, ${sizeText(length)}`, {
-      guest,
-      host,
-      length,
-    });
+    const text = `guest ${hex(guest)}..${hex(guest + length)} ${where}, ${sizeText(length)}`;
+    return message(text, { guest, host, length }, { side: 'target', guest });
   },
 });
 

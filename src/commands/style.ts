@@ -3,6 +3,8 @@ import type { Extent } from '../bytes/extents.ts';
 
 /** Functions that may add colour. */
 export interface Style {
+  /** Prose is broken into lines of this many columns. */
+  readonly columns: number;
   heading(text: string): string;
   faint(text: string): string;
   bad(text: string): string;
@@ -10,4 +12,7 @@ export interface Style {
 }
 
 const same = (text: string): string => text;
-export const PLAIN: Style = { heading: same, faint: same, bad: same, kind: same };
+/** Columns of prose where nobody knows better. */
+export const PROSE_COLUMNS = 78;
+
+export const PLAIN: Style = { columns: PROSE_COLUMNS, heading: same, faint: same, bad: same, kind: same };

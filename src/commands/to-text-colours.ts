@@ -3,7 +3,7 @@
  */
 import { Chalk } from 'chalk';
 import type { Extent } from '../bytes/extents.ts';
-import type { Style } from './style.ts';
+import { PROSE_COLUMNS, type Style } from './style.ts';
 
 /** `level` as chalk counts: 1 sixteen colours, 2 256, 3 millions. Sixteen are enough here. */
 const chalk = new Chalk({ level: 1 });
@@ -20,6 +20,7 @@ const KIND_COLOURS: Readonly<Partial<Record<Extent['kind'], (text: string) => st
 };
 
 export const COLOURS: Style = {
+  columns: PROSE_COLUMNS,
   heading: chalk.bold,
   faint: chalk.dim,
   bad: chalk.red.bold,

@@ -7,6 +7,7 @@ import { hex, sizeText } from '../bytes/size.ts';
 import { verdictLines } from '../check/verdict.ts';
 import type { Finding } from '../drivers/finding.ts';
 import { whereText } from '../errors.ts';
+import { wrapped } from './help.ts';
 import { summarize } from './map-summary.ts';
 import { writeMapText } from './map-text.ts';
 import { printable, printableLines } from './printable.ts';
@@ -31,7 +32,7 @@ export function* writeText(view: View, sink: Sink, style: Style): Generator<Prog
     case 'nothing':
       return 0;
     case 'message':
-      sink.text(`${printableLines(view.text)}\n`);
+      sink.text(`${printableLines(view.prose ? proseText(view.text, style.columns) : view.text)}\n`);
       return 0;
     case 'facts':
       sink.text(lines(factLines(view)));
@@ -48,6 +49,13 @@ export function* writeText(view: View, sink: Sink, style: Style): Generator<Prog
     case 'parts':
       return yield* writeParts(view.parts, sink, style);
   }
+}
+
+function proseText(text: string, columns: number): string {
+  return text
+    .split('\n')
+    .map((line) => (/^\s/.test(line) ? line : wrapped(line, columns)))
+    .join('\n');
 }
 
 function* writeParts(

@@ -11,14 +11,29 @@ import type { CheckReport } from '../drivers/finding.ts';
 
 export type View = NothingView | MessageView | FactsView | TableView | MapView | CheckView | PartsView;
 
+/** The byte that an answer is about: a screen puts its cursor there. */
+export interface Place {
+  /** Absent: whichever side is looked at. */
+  readonly side?: 'source' | 'target';
+  /** Bytes. */
+  readonly guest?: number;
+  readonly host?: number;
+}
+
+interface Placed {
+  readonly place?: Place;
+}
+
 export interface NothingView {
   readonly kind: 'nothing';
 }
 
 /** A sentence or a few lines; `data` is what a script wants of it. */
-export interface MessageView {
+export interface MessageView extends Placed {
   readonly kind: 'message';
   readonly text: string;
+  /** Paragraphs, to be broken into lines; one that begins with a blank stays as it is. */
+  readonly prose?: boolean;
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
@@ -39,7 +54,7 @@ export interface Fact {
 export type Scalar = string | number | boolean;
 export type FactValue = Scalar | readonly Scalar[] | readonly Fact[] | readonly (readonly Fact[])[];
 
-export interface FactsView {
+export interface FactsView extends Placed {
   readonly kind: 'facts';
   readonly facts: readonly Fact[];
 }
@@ -51,7 +66,7 @@ export interface Column {
   readonly align?: 'right';
 }
 
-export interface TableView {
+export interface TableView extends Placed {
   readonly kind: 'table';
   readonly columns: readonly Column[];
   readonly rows: readonly (readonly (Scalar | undefined)[])[];
@@ -80,15 +95,15 @@ export interface CheckView {
 }
 
 /** Several views in one, each under its JSON key. */
-export interface PartsView {
+export interface PartsView extends Placed {
   readonly kind: 'parts';
   readonly parts: readonly { readonly key: string; readonly title?: string; readonly view: View }[];
 }
 
 export const NOTHING: View = { kind: 'nothing' };
 
-export function message(text: string, data?: Readonly<Record<string, unknown>>): MessageView {
-  return { kind: 'message', text, data };
+export function message(text: string, data?: Readonly<Record<string, unknown>>, place?: Place): MessageView {
+  return { kind: 'message', text, data, ...(place && { place }) };
 }
 
 /** The kinds of extent as a person reads them in a list. */

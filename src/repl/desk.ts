@@ -7,6 +7,7 @@
  *  2. While a command runs (`busy`) the image under the picture may be changing: nobody reads it, panels show what they
  *     showed before.
  */
+import type { Place as Shown } from '../commands/view.ts';
 import type { Debugger } from '../session/debugger.ts';
 import type { ExtentTable } from '../session/extent-table.ts';
 import type { ExtentRows, RowOrder, Side } from '../session/panels.ts';
@@ -143,6 +144,12 @@ export class Desk {
     this.#trail.push({ place: this.#place, walk: this.#walk, focus: this.focus });
     this.#walk = undefined;
     this.#move(place);
+  }
+
+  /** What a command's answer is about: `b` leads back to where the cursor was. */
+  show({ guest, host, side = this.side }: Shown): void {
+    if (guest !== undefined) this.jump(host === undefined ? this.#ofGuest(guest, side) : { side, guest, host });
+    else if (host !== undefined) this.jump(this.#ofHost(host, side));
   }
 
   jumpToHost(host: number): void {

@@ -13,6 +13,7 @@ import { statements } from '../commands/line.ts';
 import { type Pace, PaceKeeper } from '../commands/progress-text.ts';
 import { Runner } from '../commands/run.ts';
 import type { Sink } from '../commands/sink.ts';
+import type { Place } from '../commands/view.ts';
 import type { Debugger } from '../session/debugger.ts';
 import type { Desk } from './desk.ts';
 import type { Loan } from './loan.ts';
@@ -32,8 +33,8 @@ export interface LinesOptions {
   readonly panel: TranscriptPanel;
   /** Before a line runs: nobody may walk the image. */
   began(): void;
-  /** After it: the panels follow. */
-  ended(): void;
+  /** After it: the panels follow, to the byte that it was about. */
+  ended(place: Place | undefined): void;
   /** The user leaves. */
   left(): void;
   /** What is a bug: anything a line throws. */
@@ -51,6 +52,8 @@ export class Lines {
   #pace: Pace | undefined;
   #since = 0;
   #last = '';
+  /** The byte that the last answer is about. */
+  #place: Place | undefined;
 
   constructor(options: LinesOptions) {
     this.#options = options;
@@ -63,6 +66,9 @@ export class Lines {
       prefix: '',
       progress: (progress) => this.#tell(progress),
       cancelled: () => this.#cancelled,
+      answered: (view) => {
+        if ('place' in view && view.place) this.#place = view.place;
+      },
       pipe: (program) => loan.pipe(program),
       shell: (command) => loan.shell(command),
     });
@@ -114,7 +120,8 @@ export class Lines {
         } finally {
           desk.busy = false;
         }
-        ended();
+        ended(this.#place);
+        this.#place = undefined;
         if (!host.quitting) {
           this.stays();
           continue;

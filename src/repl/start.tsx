@@ -131,7 +131,10 @@ class ScreenSession {
       transcript: this.#transcript,
       panel: transcript,
       began: () => this.#walk.stop(),
-      ended: () => this.#refresh(),
+      ended: (place) => {
+        this.#refresh();
+        if (place) this.#desk.show(place);
+      },
       left: () => this.#leave(),
       failed: (error) => this.#fail(error),
     });

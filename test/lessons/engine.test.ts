@@ -70,7 +70,7 @@ describe("the user's own image", () => {
       player.host.open({ path: own });
       await player.type('tour');
       rmSync(own);
-      expect(await player.type('lesson leave')).toMatch(/moved\.qcow2 could not be opened again: .*no such file/i);
+      expect(await player.type('lesson leave')).toMatch(/moved\.qcow2 could not be opened\s+again: .*no such file/is);
       expect(player.host.session).toBeUndefined();
     }));
 

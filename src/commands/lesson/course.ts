@@ -11,7 +11,6 @@ import type { Progress } from '../../bytes/progress.ts';
 import { ImageError } from '../../errors.ts';
 import { Debugger } from '../../session/debugger.ts';
 import type { RunningLesson, Spoken } from '../../session/lesson.ts';
-import { wrapped } from '../help.ts';
 import { type Catalog, isChange, parsedLine } from './allowed.ts';
 import { Judge, meansSame } from './condition.ts';
 import { Practice } from './practice.ts';
@@ -171,7 +170,7 @@ export class Course implements RunningLesson {
     if (!(yield* this.#fulfilled(judge))) return yield* this.#notYet(judge, news);
     const before: string[] = [];
     do {
-      before.push(wrapped(this.#task.done ? `Done. ${this.#task.done}` : 'Done.'));
+      before.push(this.#task.done ? `Done. ${this.#task.done}` : 'Done.');
       this.#index++;
       this.#attempt = untried();
       if (this.#index === this.of) return this.#finished(before);
@@ -281,7 +280,7 @@ export class Course implements RunningLesson {
 
   #said(text: string, kind: 'hint' | 'not-yet'): Spoken {
     const { name, at, of } = this;
-    return { text: wrapped(text), data: { lesson: name, at, of, kind } };
+    return { text, data: { lesson: name, at, of, kind } };
   }
 
   #finished(before: readonly string[]): Spoken {
@@ -289,7 +288,7 @@ export class Course implements RunningLesson {
     this.#host.lesson = undefined;
     this.#host.lessonsDone.add(name);
     const reopened = this.#practice.end();
-    const text = [end ? wrapped(end) : undefined, reopened].filter((line) => line !== undefined).join('\n');
+    const text = [end, reopened].filter((line) => line !== undefined).join('\n');
     return {
       before: before.join('\n'),
       title: `${name}: that was all of it`,

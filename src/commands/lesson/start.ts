@@ -3,7 +3,6 @@ import type { Progress } from '../../bytes/progress.ts';
 import { ImageError } from '../../errors.ts';
 import { lessonNamed, lessonNames, nameOfText, textFile } from '../../host/package-files.ts';
 import type { Debugger } from '../../session/debugger.ts';
-import { wrapped } from '../help.ts';
 import { nearest } from '../nearest.ts';
 import type { View } from '../view.ts';
 import type { Catalog } from './allowed.ts';
@@ -34,7 +33,7 @@ export function* startLesson(host: Debugger, name: string, catalog: Catalog): Ge
   const help = 'lesson hint and lesson show help; lesson leave ends it. You practise on a copy.';
   return spokenView({
     ...spoken,
-    before: wrapped(`${script.title}. ${script.about}`),
+    before: `${script.title}. ${script.about}`,
     text: `${spoken.text}\n\n${help}`,
   });
 }

@@ -1,6 +1,5 @@
-/** What a lesson says, in lines of at most 78 columns. */
+/** What a lesson says: prose, which whoever shows it breaks into lines; lines that begin with a blank stay as they are. */
 import type { Spoken } from '../../session/lesson.ts';
-import { wrapped } from '../help.ts';
 import { message, type View } from '../view.ts';
 import type { Script, Task } from './script.ts';
 
@@ -11,16 +10,12 @@ export function taskSpoken({ name, title, tasks }: Script, index: number): Spoke
   if (question) lines.push('answer VALUE');
   const typed = lines.map((line, i) => `${i === 0 ? '  Type:  ' : '         '}${line}`).join('\n');
   const [at, of] = [index + 1, tasks.length];
-  const parts = [...prose.map(paragraphText), ...(question ? [wrapped(question.text)] : []), typed];
+  const parts = [...prose, ...(question ? [question.text] : []), typed];
   return {
     title: `${name} ${at}/${of}: ${task}`,
     text: parts.filter((part) => part !== '').join('\n\n'),
     data: { lesson: name, title, at, of, task, prose, question: question?.text, type: guided ? lines : undefined },
   };
-}
-
-export function paragraphText(text: string): string {
-  return /^\s/.test(text) ? text : wrapped(text);
 }
 
 /** How a value that was computed is best typed: offsets in hexadecimal. */
@@ -30,12 +25,12 @@ export function typedValue(value: unknown): string {
 }
 
 export function spokenView({ before, title, text, data }: Spoken): View {
-  const view = message(text, data);
+  const view: View = { ...message(text, data), prose: true };
   if (title === undefined && before === undefined) return view;
   return {
     kind: 'parts',
     parts: [
-      ...(before === undefined ? [] : [{ key: 'before', view: message(before) }]),
+      ...(before === undefined ? [] : [{ key: 'before', view: { ...message(before), prose: true } }]),
       { key: 'lesson', title, view },
     ],
   };
