@@ -52,6 +52,8 @@ export class Lines {
   #pace: Pace | undefined;
   #since = 0;
   #last = '';
+  /** Where the transcript was after the last answer: what follows is a lesson speaking. */
+  #answerEnd = 0;
   /** The byte that the last answer is about. */
   #place: Place | undefined;
 
@@ -68,6 +70,7 @@ export class Lines {
       cancelled: () => this.#cancelled,
       answered: (view) => {
         if ('place' in view && view.place) this.#place = view.place;
+        this.#answerEnd = this.#options.transcript.end;
       },
       pipe: (program) => loan.pipe(program),
       shell: (command) => loan.shell(command),
@@ -137,7 +140,7 @@ export class Lines {
   }
 
   async #one(line: string): Promise<void> {
-    const { transcript, panel, desk } = this.#options;
+    const { transcript, panel, desk, host } = this.#options;
     const { ui, text } = desk.theme;
     const from = transcript.end;
     transcript.append(`${ui.key('platter>')} ${ui.title(text(line))}\n`);
@@ -145,7 +148,9 @@ export class Lines {
     this.#last = line;
     this.#since = performance.now();
     await this.runner.line(line);
-    panel.showFrom(from);
+    // A long answer is read from its start; a lesson's next task matters more than the answer before it.
+    if (host.lesson) panel.showFrom(Math.max(from, this.#answerEnd));
+    else panel.showFrom(from);
   }
 
   /** The last line, where repeating it does no harm, as in gdb. */

@@ -43,6 +43,7 @@ const PROMPT_ROWS = 6;
 /** Under an empty prompt. */
 const IDLE = 'type a command: Tab completes, ? shows the keys, `tour` is a lesson of a minute';
 const FOLLOW_LESSON = 'the right arrow takes what is suggested, Enter runs it';
+const ANSWER_LESSON = 'the right arrow takes what is suggested; type the value behind it, then Enter';
 /** Lines of the transcript that stay on the terminal after the end. */
 const LAST_WORDS = 20;
 
@@ -279,7 +280,7 @@ class ScreenSession {
     this.#desk.deeds++;
     const { lesson } = this.#options.host;
     this.#prompt.suggestion = lesson?.suggestion ?? '';
-    this.#prompt.idle = lesson?.suggestion ? FOLLOW_LESSON : IDLE;
+    this.#prompt.idle = lesson?.suggestion ? (lesson.suggestion.endsWith(' ') ? ANSWER_LESSON : FOLLOW_LESSON) : IDLE;
     if (session) this.#walk.start(this.#picture.refresh(session));
     else this.#picture.clear();
     this.#desk.changed();
