@@ -156,8 +156,11 @@ export class Lines {
   /** The last line, where repeating it does no harm, as in gdb. */
   #repeatable(): string {
     try {
-      const commands = statements(this.#last).map(({ words }) => commandNamed(CATALOG, words[0]?.text ?? ''));
-      return commands.length > 0 && commands.every((command) => command?.place === 'image') ? this.#last : '';
+      const all = statements(this.#last);
+      const looks = all.every(
+        ({ words, pipe }) => !pipe && commandNamed(CATALOG, words[0]?.text ?? '')?.place === 'image',
+      );
+      return all.length > 0 && looks ? this.#last : '';
     } catch {
       return '';
     }
