@@ -49,6 +49,10 @@ export function manPage(version: string): string {
         'IMAGE.platter-journal',
         'what a commit that was interrupted left beside the image; `recover` ends it, one way or the other',
       ],
+      [
+        '$XDG_STATE_HOME/platter/history',
+        'the lines typed at the prompt; in ~/.local/state when the variable is not set',
+      ],
     ]),
     '.SH SEE ALSO',
     '.BR qemu\\-img (1),',
