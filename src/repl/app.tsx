@@ -5,7 +5,7 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { Canvas, ScreenContext } from './canvas.tsx';
-import { type Layout, type PanelName, transcriptRows } from './layout.ts';
+import type { Layout, PanelName } from './layout.ts';
 import type { Draw, Screen } from './screen.ts';
 
 /** What paints each place of the screen. The same functions for the whole run, so that no canvas is made anew. */
@@ -24,12 +24,12 @@ interface Props {
 }
 
 export function App({ layout, draws, screen }: Props & { readonly screen: Screen }): ReactNode {
-  const { columns, rows, promptRows, menuRows, hintRows, help } = layout;
+  const { columns, rows, titleRows, bodyRows, promptRows, menuRows, hintRows } = layout;
   return (
     <ScreenContext.Provider value={screen}>
       <Box width={columns} height={rows} flexDirection="column">
-        <Canvas draw={draws.status} height={1} />
-        {help ? <Canvas draw={draws.help} flexGrow={1} flexBasis={0} /> : <Panels layout={layout} draws={draws} />}
+        {titleRows > 0 && <Canvas draw={draws.status} height={titleRows} flexShrink={0} />}
+        {bodyRows > 0 && <Body layout={layout} draws={draws} />}
         <Canvas draw={draws.prompt} height={promptRows} flexShrink={0} />
         {menuRows > 0 && <Canvas draw={draws.menu} height={menuRows} flexShrink={0} />}
         {hintRows > 0 && <Canvas draw={draws.hints} height={hintRows} flexShrink={0} />}
@@ -38,10 +38,10 @@ export function App({ layout, draws, screen }: Props & { readonly screen: Screen
   );
 }
 
-function Panels({ layout, draws }: Props): ReactNode {
-  const { shape, shown, zoomed } = layout;
-  if (shape === 'tiny') return <Fill draw={draws.panels.transcript} />;
-  if (zoomed) return <Fill draw={draws.panels[shown]} />;
+function Body({ layout, draws }: Props): ReactNode {
+  const { shape, shown, zoomed, help } = layout;
+  if (help) return <Fill draw={draws.help} />;
+  if (shape === 'tiny' || zoomed) return <Fill draw={draws.panels[shown]} />;
   if (shape === 'small') return <One layout={layout} draws={draws} />;
   return shape === 'medium' ? <TwoColumns draws={draws} /> : <ThreeColumns draws={draws} />;
 }
@@ -52,12 +52,12 @@ function Fill({ draw, share = 1 }: { readonly draw: Draw; readonly share?: numbe
 }
 
 function One({ layout, draws: { panels } }: Props): ReactNode {
-  const { shown, rows } = layout;
-  if (shown === 'transcript') return <Fill draw={panels.transcript} />;
+  const { shown, transcriptRows } = layout;
+  if (shown === 'transcript' || transcriptRows === 0) return <Fill draw={panels[shown]} />;
   return (
     <Box flexDirection="column" flexGrow={1} flexBasis={0}>
       <Fill draw={panels[shown]} />
-      <Canvas draw={panels.transcript} height={transcriptRows(rows)} flexShrink={0} />
+      <Canvas draw={panels.transcript} height={transcriptRows} flexShrink={0} />
     </Box>
   );
 }

@@ -4,12 +4,12 @@
  */
 import type { Desk, Focus } from './desk.ts';
 import type { HelpOverlay } from './help-overlay.ts';
-import { type Layout, PANELS, type PanelName, panelsOf } from './layout.ts';
-import type { Lines } from './lines.ts';
+import { type Layout, PANELS, type PanelName } from './layout.ts';
+import { CANCELLING, type Lines } from './lines.ts';
 import type { ExtentsPanel } from './panels/extents.ts';
 import { type Panel, strokeOf } from './panels/panel.ts';
 import type { TranscriptPanel } from './panels/transcript.ts';
-import { chordOf, type Key } from './prompt/key.ts';
+import { chordOf, type Key, textKey } from './prompt/key.ts';
 import type { Prompt } from './prompt/prompt.ts';
 
 export interface ControllerOptions {
@@ -22,14 +22,17 @@ export interface ControllerOptions {
     readonly transcript: TranscriptPanel;
   };
   layout(): Layout;
-  /** Changes how the panels stand. */
-  arrange(change: { readonly shown?: PanelName; readonly zoomed?: boolean }): void;
+  /** One panel on the whole screen, or all. */
+  zoom(zoomed: boolean, shown?: PanelName): void;
   /** ^L, and ^Z. */
   repaint(): void;
   suspend(): void;
   /** The whole content of a panel in the pager. */
   page(panel: Panel): void;
 }
+
+/** Said to what has to wait. */
+export const RUNNING = 'a command is running: Ctrl-C cancels it';
 
 export class Controller {
   readonly #options: ControllerOptions;
@@ -45,7 +48,7 @@ export class Controller {
     const typing = desk.focus === 'prompt' && !help.open;
     if (help.open) help.key(key, chord);
     else if (this.#everywhere(key, chord)) desk.deeds++;
-    else this.#focused(key, chord);
+    else for (const one of this.#apart(key)) this.#focused(one, chord);
     if (!typing || desk.focus !== 'prompt') desk.deeds++;
     desk.changed();
   }
@@ -53,20 +56,24 @@ export class Controller {
   paste(text: string): void {
     const { desk, prompt, help } = this.#options;
     help.close();
-    desk.focus = 'prompt';
-    prompt.paste(text);
+    if (desk.entry) desk.entry.key({ text: text.trim() });
+    else {
+      desk.focus = 'prompt';
+      prompt.paste(text);
+    }
+    desk.deeds++;
     desk.changed();
+  }
+
+  /** Characters typed faster than they are read come in one piece: a panel knows them one by one. */
+  #apart(key: Key): readonly Key[] {
+    const { desk } = this.#options;
+    return key.name === 'text' && desk.focus !== 'prompt' ? [...key.text].map(textKey) : [key];
   }
 
   /** Gives the keys to a panel, which is shown if it was not; or back to the prompt. */
   focus(focus: Focus): void {
-    const { desk, layout, arrange } = this.#options;
-    desk.focus = focus;
-    if (focus === 'prompt') return;
-    const now = layout();
-    if (now.zoomed && now.shown !== focus) arrange({ shown: focus });
-    else if (!panelsOf(now).includes(focus) || (now.shape === 'small' && focus !== 'transcript'))
-      arrange({ shown: focus });
+    this.#options.desk.focus = focus;
   }
 
   #everywhere(key: Key, chord: string): boolean {
@@ -128,6 +135,10 @@ export class Controller {
       this.#prompt(key, chord);
       return;
     }
+    if (desk.entry) {
+      if (desk.entry.key(key) !== 'open') desk.answered();
+      return;
+    }
     const stroke = strokeOf(key);
     if (panels[focus].key(key)) return;
     if (chord === 'escape' || stroke === 'q') this.focus('prompt');
@@ -165,7 +176,7 @@ export class Controller {
 
   #leave(): void {
     const { lines, desk } = this.#options;
-    if (lines.running) desk.note = 'a command is running: Ctrl-C cancels it';
+    if (lines.running) desk.note = RUNNING;
     else desk.note = lines.leave('Ctrl-D') ?? '';
   }
 
@@ -174,7 +185,7 @@ export class Controller {
     const { lines, prompt, desk } = this.#options;
     if (lines.running) {
       lines.cancel();
-      desk.note = 'cancelling';
+      desk.note = CANCELLING;
       return;
     }
     if (desk.focus !== 'prompt') {
@@ -191,10 +202,11 @@ export class Controller {
   }
 
   #zoom(): void {
-    const { layout, arrange, desk } = this.#options;
+    const { layout, zoom, desk } = this.#options;
     const now = layout();
-    if (now.zoomed) arrange({ zoomed: false });
-    else arrange({ zoomed: true, shown: desk.focus === 'prompt' ? now.shown : desk.focus });
+    if (now.shape === 'tiny') return;
+    if (now.zoomed) zoom(false);
+    else zoom(true, desk.focus === 'prompt' ? now.shown : desk.focus);
   }
 
   #nextPanel(by: 1 | -1): void {

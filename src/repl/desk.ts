@@ -13,6 +13,7 @@ import type { ExtentTable } from '../session/extent-table.ts';
 import type { ExtentRows, RowOrder, Side } from '../session/panels.ts';
 import type { Picture } from '../session/picture.ts';
 import type { Session } from '../session/session.ts';
+import { Entry } from './entry.ts';
 import type { PanelName } from './layout.ts';
 import type { Theme } from './theme.ts';
 import { Trail, type Walk } from './trail.ts';
@@ -40,7 +41,6 @@ export class Desk {
   readonly host: Debugger;
   readonly picture: Picture;
   readonly theme: Theme;
-  focus: Focus = 'prompt';
   /** A command runs. */
   busy = false;
   /** One sentence for the row of hints, until the next key. */
@@ -53,6 +53,8 @@ export class Desk {
   #rows: readonly MadeRows[] = [];
   readonly #trail = new Trail();
   #place: Place = { side: 'source' };
+  #focus: Focus = 'prompt';
+  #entry: Entry | undefined;
   #walk: Walk | undefined;
 
   constructor(host: Debugger, picture: Picture, theme: Theme, changed: () => void) {
@@ -64,6 +66,32 @@ export class Desk {
 
   get session(): Session | undefined {
     return this.host.session;
+  }
+
+  /** Who has the keys. */
+  get focus(): Focus {
+    return this.#focus;
+  }
+
+  set focus(focus: Focus) {
+    if (focus !== this.#focus) this.#entry = undefined;
+    this.#focus = focus;
+  }
+
+  /** What is being typed into the panel that has the keys. */
+  get entry(): Entry | undefined {
+    return this.#entry;
+  }
+
+  /** Asks for a few characters; `take` gets them after Enter. */
+  ask(label: string, text: string, take: (text: string) => void): void {
+    this.#entry = new Entry(label, text, take);
+    this.changed();
+  }
+
+  /** The entry is taken or dropped. */
+  answered(): void {
+    this.#entry = undefined;
   }
 
   get place(): Place {

@@ -12,6 +12,11 @@ export class Entry {
     this.#take = take;
   }
 
+  /** As a panel's frame shows it. */
+  get shown(): string {
+    return `${this.label}: ${this.text}_`;
+  }
+
   /** `name` and `text` of a key. */
   key({ name, text, ctrl }: { readonly name?: string; readonly text?: string; readonly ctrl?: boolean }): EntryEnd {
     if (name === 'return' || name === 'enter') {

@@ -22,25 +22,20 @@ const PROMPT: readonly KeyHelp[] = [
 const EVERYWHERE: readonly KeyHelp[] = [
   { keys: 'F1 ?', does: 'these keys (? on an empty line)' },
   { keys: 'F2-F6 M-1..M-5', does: 'extents, clusters, transcript, inspector, steps; again: the prompt' },
-  { keys: 'Tab Esc', does: 'in a panel: the next panel, the prompt' },
-  { keys: 'PgUp PgDn M-Up M-Down', does: 'move in the extent table, from the prompt too' },
-  { keys: 'M-v ^V', does: 'scroll the transcript' },
+  { keys: 'Tab S-Tab', does: 'in a panel: the next panel, the one before' },
+  { keys: 'Esc q', does: 'in a panel: back to the prompt; what is no key of the panel is typed there too' },
+  { keys: 'PgUp PgDn', does: 'at the prompt: move in the extent table by pages' },
+  { keys: 'M-Up M-Down', does: 'move in the extent table by rows, from anywhere' },
+  { keys: 'M-v ^V', does: 'scroll the transcript (Shift-PgUp, Shift-PgDn too)' },
   { keys: 'F7 F8', does: 'undo and redo a step' },
-  { keys: 'F9', does: 'the panel in the pager' },
+  { keys: 'F9', does: 'the panel in the pager; at the prompt, the transcript' },
   { keys: 'F10', does: 'one panel on the whole screen, or all' },
   { keys: '^L ^Z', does: 'draw again; stop (fg goes on)' },
-  { keys: 'y', does: 'in a panel: its address into the prompt' },
+  { keys: 'y', does: 'in a panel: the address under the cursor into the prompt' },
+  { keys: 'e', does: 'in a panel: export the map as a picture' },
 ];
 
 const grouped = (group: string, keys: readonly KeyHelp[]): KeyHelp[] => keys.map((key) => ({ ...key, group }));
-
-const TITLES = {
-  extents: 'Extent table',
-  clusters: 'Cluster map',
-  transcript: 'Transcript',
-  inspector: 'Inspector',
-  steps: 'Steps',
-} as const;
 
 export class HelpOverlay {
   readonly #theme: Theme;
@@ -63,7 +58,7 @@ export class HelpOverlay {
 
   /** Of a panel, or of the prompt. */
   show(panel: Panel | undefined): void {
-    const own = panel ? grouped(TITLES[panel.name], panel.keys) : grouped('Prompt', PROMPT);
+    const own = panel ? grouped(panel.title, panel.keys) : grouped('Prompt', PROMPT);
     const rest = panel ? grouped('Prompt', PROMPT) : [];
     this.#entries = [...own, ...grouped('Everywhere', EVERYWHERE), ...rest];
     this.#filter = '';

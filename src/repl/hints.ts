@@ -4,27 +4,34 @@ import type { PanelName } from './layout.ts';
 import type { Lines } from './lines.ts';
 import { fitTo } from './paint/fit.ts';
 import { paintProgress } from './paint/progress.ts';
-import { row } from './paint/row.ts';
+import { type Part, row } from './paint/row.ts';
 import type { Panel } from './panels/panel.ts';
 import type { Prompt } from './prompt/prompt.ts';
 import type { PromptStyle } from './prompt/prompt-style.ts';
+import type { Theme } from './theme.ts';
 
-const AT_PROMPT: readonly (readonly [keys: string, does: string])[] = [
+type Entry = readonly [keys: string, does: string];
+
+/** The ones that matter most first: the last ones go where there is no room. */
+const AT_PROMPT: readonly Entry[] = [
   ['Tab', 'complete'],
+  ['?', 'keys'],
+  ['^D', 'leave'],
+  ['F2-F6', 'panels'],
+  ['F7', 'undo'],
+  ['F8', 'redo'],
   ['^R', 'history'],
   ['PgUp/PgDn', 'extents'],
+  ['F10', 'zoom'],
+];
+
+const IN_PANEL: readonly Entry[] = [
+  ['?', 'all keys'],
+  ['Esc', 'prompt'],
   ['F2-F6', 'panels'],
   ['F7', 'undo'],
   ['F8', 'redo'],
   ['F10', 'zoom'],
-  ['?', 'keys'],
-  ['^D', 'leave'],
-];
-
-/** Words of a panel's keys in the row: the first ones fit. */
-const IN_PANEL: readonly (readonly [keys: string, does: string])[] = [
-  ['?', 'all keys'],
-  ['Esc', 'prompt'],
 ];
 
 export class Hints {
@@ -58,28 +65,24 @@ export class Hints {
         theme.glyphs.cut,
       );
     if (focus === 'prompt') return fitTo(this.#prompt.hint(width, style), width);
-    return row(
-      width,
-      [
-        '  ',
-        this.#panels[focus].keys
-          .slice(0, 4)
-          .map(({ keys, does }) => `${keys} ${does}`)
-          .join('  '),
-      ],
-      theme.glyphs.cut,
-    );
+    const keys = this.#panels[focus].keys.map(({ keys, does }) => [keys, does] as const);
+    return entriesRow(keys, width, ' ', theme);
   }
 
   #keys(width: number): string {
     const { theme, focus } = this.#desk;
-    const entries = focus === 'prompt' ? AT_PROMPT : [...IN_PANEL, ...AT_PROMPT.slice(3, 7)];
-    const parts = entries.flatMap(([keys, does]) => [
-      ' ',
-      [keys, theme.ui.key] as const,
-      ' ',
-      [`${does} `, theme.ui.faint] as const,
-    ]);
-    return row(width, parts, theme.glyphs.cut);
+    return entriesRow(focus === 'prompt' ? AT_PROMPT : IN_PANEL, width, '', theme);
   }
+}
+
+/** As many entries as fit, whole: half a key's meaning helps nobody. */
+function entriesRow(entries: readonly Entry[], width: number, margin: string, theme: Theme): string {
+  const parts: Part[] = [margin];
+  let room = width - margin.length;
+  for (const [keys, does] of entries) {
+    room -= keys.length + does.length + 3;
+    if (room < -1) break;
+    parts.push(' ', [keys, theme.ui.key], ' ', [`${does} `, theme.ui.faint]);
+  }
+  return row(width, parts);
 }

@@ -23,6 +23,8 @@ import type { TranscriptLines } from './transcript-lines.ts';
 
 /** Milliseconds before progress is shown: what is done at once does not flicker. */
 const PATIENCE = 150;
+/** The note while a command ends. */
+export const CANCELLING = 'cancelling';
 
 export interface LinesOptions {
   readonly host: Debugger;
@@ -122,6 +124,7 @@ export class Lines {
           await this.#one(line);
         } finally {
           desk.busy = false;
+          if (desk.note === CANCELLING) desk.note = '';
         }
         ended(this.#place);
         this.#place = undefined;

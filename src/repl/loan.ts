@@ -1,11 +1,15 @@
 /**
  * The terminal lent to another program: the screen goes away, keys are not read, and both come back when the program
- * has ended. What a program that is no pager has printed stays until the user has read it.
+ * has ended. What a program has printed stays until the user has read it: a pager sees to that itself, but for a text
+ * that is short enough for it to end at once.
  */
 import type { Outlet } from '../commands/outlet.ts';
 import type { Machine } from './machine.ts';
 import type { Keys } from './prompt/keys.ts';
 import type { Screen } from './screen.ts';
+
+/** Milliseconds: a pager that ends sooner was not left by a person. */
+const AT_ONCE = 300;
 
 export class Loan {
   readonly #machine: Machine;
@@ -46,10 +50,11 @@ export class Loan {
       this.takeBack();
       throw error;
     }
+    const began = performance.now();
     const end = async (): Promise<string | undefined> => {
       try {
         const remark = await outlet.end();
-        if (!outlet.coloured) await this.#read(remark);
+        if (!outlet.coloured || performance.now() - began < AT_ONCE) await this.#read(remark);
         return remark;
       } finally {
         this.takeBack();
@@ -66,6 +71,13 @@ export class Loan {
       drawing: true,
       end,
     };
+  }
+
+  /** Text of ours in the pager. */
+  async show(text: string, pager: string): Promise<void> {
+    const outlet = this.pipe(pager);
+    outlet.text(text);
+    await outlet.end();
   }
 
   /** `!command`. */

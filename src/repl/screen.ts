@@ -44,6 +44,8 @@ export interface Terminal {
 
 /** Milliseconds between two frames at least. */
 const FRAME = 16;
+/** Of a terminal that does not know its size. */
+const FALLBACK = { columns: 80, rows: 24 } as const;
 
 /** Alternate screen, no wrapping at the right edge, pasted text bracketed. */
 const ENTER = '\x1b[?1049h\x1b[?7l\x1b[?2004h\x1b[2J\x1b[H';
@@ -82,8 +84,8 @@ export class Screen extends Writable {
     super({ decodeStrings: false });
     this.#terminal = terminal;
     this.#fold = fold;
-    this.columns = terminal.columns;
-    this.rows = terminal.rows;
+    this.columns = terminal.columns || FALLBACK.columns;
+    this.rows = terminal.rows || FALLBACK.rows;
   }
 
   /** For ink, which asks its output stream. */
@@ -109,8 +111,8 @@ export class Screen extends Writable {
 
   /** Takes over the terminal's size after it changed. */
   measure(): void {
-    this.columns = this.#terminal.columns;
-    this.rows = this.#terminal.rows;
+    this.columns = this.#terminal.columns || FALLBACK.columns;
+    this.rows = this.#terminal.rows || FALLBACK.rows;
     this.repaint();
   }
 

@@ -9,12 +9,14 @@ const SLICE = 8;
 
 export class Slices {
   readonly #told: (progress: Progress | undefined) => void;
+  readonly #failed: (error: unknown) => void;
   #work: Generator<Progress, unknown> | undefined;
   #next: NodeJS.Immediate | undefined;
 
-  /** `told` hears of progress after each slice, and `undefined` at the end. What the work throws, it throws. */
-  constructor(told: (progress: Progress | undefined) => void) {
+  /** `told` hears of progress after each slice, and `undefined` at the end; `failed` gets what the work throws. */
+  constructor(told: (progress: Progress | undefined) => void, failed: (error: unknown) => void) {
     this.#told = told;
+    this.#failed = failed;
   }
 
   get busy(): boolean {
@@ -42,7 +44,8 @@ export class Slices {
     if (!work) return;
     const end = performance.now() + SLICE;
     for (;;) {
-      const step = work.next();
+      const step = this.#step(work);
+      if (!step) return;
       if (step.done) {
         this.#work = undefined;
         this.#told(undefined);
@@ -54,4 +57,14 @@ export class Slices {
       return;
     }
   };
+
+  #step(work: Generator<Progress, unknown>): IteratorResult<Progress, unknown> | undefined {
+    try {
+      return work.next();
+    } catch (error) {
+      this.#work = undefined;
+      this.#failed(error);
+      return undefined;
+    }
+  }
 }

@@ -7,19 +7,20 @@
  */
 import { PassThrough } from 'node:stream';
 import { render } from 'ink';
+import { complaintOf } from '../commands/complaint.ts';
 import { type CompletionContext, sessionContext } from '../commands/complete.ts';
 import type { Debugger } from '../session/debugger.ts';
 import { Picture } from '../session/picture.ts';
-import { App, type Draws } from './app.tsx';
-import { Controller } from './controller.ts';
+import { App } from './app.tsx';
+import { Arrangement } from './arrangement.ts';
+import { Controller, RUNNING } from './controller.ts';
 import { Desk } from './desk.ts';
+import { drawsOf, promptStyleOf } from './draws.ts';
 import { HelpOverlay } from './help-overlay.ts';
 import { Hints } from './hints.ts';
-import { hintRowsOf, type Layout, PANELS, type PanelName, shapeOf } from './layout.ts';
 import { Lines } from './lines.ts';
 import { Loan } from './loan.ts';
 import type { Machine } from './machine.ts';
-import { fitTo } from './paint/fit.ts';
 import { foldToAscii } from './paint/fold.ts';
 import { ClustersPanel } from './panels/clusters.ts';
 import { ExtentsPanel } from './panels/extents.ts';
@@ -29,19 +30,13 @@ import { StepsPanel } from './panels/steps.ts';
 import { TranscriptPanel } from './panels/transcript.ts';
 import { Keys } from './prompt/keys.ts';
 import { Prompt } from './prompt/prompt.ts';
-import type { PromptStyle } from './prompt/prompt-style.ts';
-import { Remembered } from './remember.ts';
 import { Screen } from './screen.ts';
 import { Slices } from './slices.ts';
 import { type Theme, type ThemeOptions, themeFor } from './theme.ts';
-import { paintTitle } from './title.ts';
 import { TranscriptLines } from './transcript-lines.ts';
 
-/** Rows of the list of completions, and of a pasted text in the prompt, at most. */
-const MENU_ROWS = 8;
-const PROMPT_ROWS = 6;
 /** Under an empty prompt. */
-const IDLE = 'type a command: Tab completes, ? shows the keys, `tour` is a lesson of a minute';
+const IDLE = 'type a command; Tab completes, ? shows the keys, `tour` is a short lesson';
 const FOLLOW_LESSON = 'the right arrow takes what is suggested, Enter runs it';
 const ANSWER_LESSON = 'the right arrow takes what is suggested; type the value behind it, then Enter';
 /** Lines of the transcript that stay on the terminal after the end. */
@@ -93,10 +88,8 @@ class ScreenSession {
   readonly #help: HelpOverlay;
   readonly #hints: Hints;
   readonly #transcript = new TranscriptLines();
-  readonly #draws: Draws;
-  #shown: PanelName = 'extents';
-  #zoomed = false;
-  #layout: Layout;
+  readonly #draws;
+  readonly #arrangement;
   #ink: ReturnType<typeof render> | undefined;
   #leave: (signal?: string) => void = () => {};
   #signal: string | undefined;
@@ -115,7 +108,7 @@ class ScreenSession {
       this.#desk.settle();
       this.#desk.deeds++;
       this.#desk.changed();
-    });
+    }, this.#broken);
     this.#help = new HelpOverlay(this.#theme, () => this.#arrange());
     this.#prompt = new Prompt(machine.history, this.#completions());
     this.#keys = new Keys(machine.input, {
@@ -153,18 +146,30 @@ class ScreenSession {
       lines: this.#lines,
       help: this.#help,
       panels: this.#panels,
-      layout: () => this.#layout,
-      arrange: ({ shown = this.#shown, zoomed = this.#zoomed }) => {
-        this.#shown = shown;
-        this.#zoomed = zoomed;
+      layout: () => this.#arrangement.layout,
+      zoom: (zoomed, shown) => {
+        this.#arrangement.zoom(zoomed, shown);
         this.#arrange();
       },
       repaint: () => this.#screen.repaint(),
       suspend: () => this.#suspend(),
       page: (panel) => this.#page(panel),
     });
-    this.#draws = this.#makeDraws();
-    this.#layout = this.#nextLayout();
+    this.#draws = drawsOf({
+      desk: this.#desk,
+      prompt: this.#prompt,
+      help: this.#help,
+      hints: this.#hints,
+      panels: this.#panels,
+      transcript: this.#transcript,
+    });
+    this.#arrangement = new Arrangement({
+      size: this.#screen,
+      desk: this.#desk,
+      prompt: this.#prompt,
+      style: promptStyleOf(this.#theme),
+      help: this.#help,
+    });
   }
 
   async run(): Promise<void> {
@@ -222,7 +227,7 @@ class ScreenSession {
   }
 
   #app() {
-    return <App layout={this.#layout} draws={this.#draws} screen={this.#screen} />;
+    return <App layout={this.#arrangement.layout} draws={this.#draws} screen={this.#screen} />;
   }
 
   readonly #resized = (): void => {
@@ -230,45 +235,16 @@ class ScreenSession {
     this.#arrange();
   };
 
-  /** Something that is shown has changed; how many rows the prompt needs, perhaps. */
+  /** Something that is shown has changed; where it stands, perhaps. */
   #changed(): void {
-    const { promptRows, menuRows } = this.#layout;
-    if (this.#promptRows() !== promptRows || this.#menuRows() !== menuRows) this.#arrange();
+    if (this.#arrangement.isStale) this.#arrange();
     else this.#screen.schedule();
   }
 
   #arrange(): void {
-    this.#layout = this.#nextLayout();
+    this.#arrangement.arrange();
     this.#ink?.rerender(this.#app());
     this.#screen.schedule();
-  }
-
-  #nextLayout(): Layout {
-    const { columns, rows } = this.#screen;
-    const shape = shapeOf(columns, rows);
-    return {
-      columns,
-      rows,
-      shape,
-      shown: this.#shown,
-      zoomed: this.#zoomed,
-      promptRows: this.#promptRows(),
-      menuRows: this.#menuRows(),
-      hintRows: hintRowsOf(shape),
-      help: this.#help.open,
-    };
-  }
-
-  #promptRows(): number {
-    return Math.max(1, Math.min(PROMPT_ROWS, this.#prompt.rows, this.#screen.rows - 4));
-  }
-
-  #menuRows(): number {
-    return this.#prompt.menu(
-      this.#screen.columns,
-      Math.min(MENU_ROWS, Math.max(0, this.#screen.rows - 8)),
-      this.#promptStyle,
-    ).length;
   }
 
   #refresh(): void {
@@ -286,45 +262,6 @@ class ScreenSession {
     this.#desk.changed();
   }
 
-  get #promptStyle(): PromptStyle {
-    const { ui, unicode } = this.#theme;
-    return {
-      ascii: !unicode,
-      command: ui.command,
-      ghost: ui.ghost,
-      current: ui.current,
-      faint: ui.faint,
-      bad: ui.bad,
-      selected: ui.selected,
-    };
-  }
-
-  #makeDraws(): Draws {
-    const desk = this.#desk;
-    const style = this.#promptStyle;
-    const panel = (of: Panel) => {
-      const remembered = new Remembered();
-      return (width: number, height: number) => {
-        const last = desk.busy && of.name !== 'transcript' ? remembered.last(width, height) : undefined;
-        if (last) return last;
-        const facts = [desk.deeds, of.name === 'transcript' ? this.#transcript.version : 0];
-        return remembered.of(width, height, facts, () => ({ rows: of.paint(width, height) }));
-      };
-    };
-    return {
-      panels: Object.fromEntries(PANELS.map((name) => [name, panel(this.#panels[name])])) as Draws['panels'],
-      status: (width) => ({ rows: paintTitle(desk, width) }),
-      prompt: (width, height) => {
-        const { lines, cursor } = this.#prompt.paint(width, height, style);
-        const rows = lines.map((line) => fitTo(line, width));
-        return desk.focus === 'prompt' && !this.#help.open ? { rows, cursor } : { rows };
-      },
-      menu: (width, height) => ({ rows: this.#prompt.menu(width, height, style).map((line) => fitTo(line, width)) }),
-      hints: (width, height) => ({ rows: this.#hints.paint(width, height, style) }),
-      help: (width, height) => ({ rows: this.#help.paint(width, height) }),
-    };
-  }
-
   #completions(): CompletionContext {
     return {
       ...sessionContext(this.#options.host),
@@ -338,21 +275,34 @@ class ScreenSession {
     };
   }
 
-  /** A panel's content through the pager, as if the command had been typed. */
+  /** A panel's content through the pager: of a command, as if it had been typed, or as it stands. */
   #page(panel: Panel): void {
     const { pager } = this.#machine;
+    const command = panel.whole?.();
+    const text = panel.text?.();
     if (pager === undefined) this.#desk.note = 'no pager: set $PAGER';
-    else {
-      const command = panel.whole?.();
-      if (command === undefined) this.#desk.note = 'this panel has nothing for the pager';
-      else this.#lines.run([`${command} | ${pager}`]);
-    }
+    else if (command !== undefined) this.#lines.run([`${command} | ${pager}`]);
+    else if (text === undefined) this.#desk.note = 'this panel has nothing for the pager';
+    else if (this.#lines.running) this.#desk.note = RUNNING;
+    else this.#lines.runner.guard(() => this.#loan.show(text, pager)).catch(this.#fail);
   }
+
+  /** The walk for the panels has failed: what could be read stays on the screen. */
+  readonly #broken = (error: unknown): void => {
+    const complaint = complaintOf(error);
+    if (complaint === undefined) {
+      this.#fail(error);
+      return;
+    }
+    this.#transcript.append(`${this.#theme.ui.bad(complaint)}\n`);
+    this.#desk.deeds++;
+    this.#desk.changed();
+  };
 
   /** ^Z: the shell has the terminal until `fg`. */
   #suspend(): void {
     if (this.#lines.running) {
-      this.#desk.note = 'a command is running: Ctrl-C cancels it';
+      this.#desk.note = RUNNING;
       return;
     }
     this.#loan.lend();

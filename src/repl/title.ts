@@ -8,7 +8,7 @@ import type { CheckState } from './paint/views.ts';
 export function paintTitle({ session, picture, theme, host }: Desk, width: number): readonly string[] {
   const lesson = host.lesson ? `${host.lesson.name} ${host.lesson.at}/${host.lesson.of}` : undefined;
   if (!session) {
-    const says = `platter  no image is open${lesson ? `  ${lesson}` : ''}`;
+    const says = ` platter  no image is open${lesson ? `  ${lesson}` : ''}`;
     return [row(width, [[says.padEnd(width), theme.ui.bar]], theme.glyphs.cut)];
   }
   const { image, file, target, steps, lastCheck } = session;

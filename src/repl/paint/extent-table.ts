@@ -41,6 +41,7 @@ export function extentTableHead({ rows, side, order, cursor, walked, filter }: E
   if (!rows.complete) notes.push(walked === undefined ? 'walking' : `walking ${Math.floor(walked * 100)} %`);
   if (filter) notes.push(`/ ${filter}`);
   if (order.sort === 'host') notes.push('sorted by host');
+  if (rows.hostIsElsewhere) notes.push('host: data file');
   return { title: 'Extents', detail: `${side}  ${cursor + 1}/${rows.count}`, notes };
 }
 

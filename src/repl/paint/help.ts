@@ -18,7 +18,11 @@ export function helpMatches({ entries, filter }: HelpView): readonly KeyHelp[] {
 }
 
 export function helpHead({ filter }: HelpView, theme: Theme): FrameHead {
-  return { title: 'Keys', detail: filter === '' ? 'type to narrow' : `/ ${theme.text(filter)}`, notes: ['Esc closes'] };
+  return {
+    title: 'Keys',
+    detail: filter === '' ? 'type to narrow  ^ is Ctrl, M- is Alt, S- is Shift' : `/ ${theme.text(filter)}`,
+    notes: ['Esc closes'],
+  };
 }
 
 export function helpScroll(view: HelpView, width: number, height: number, theme: Theme): Scroll {

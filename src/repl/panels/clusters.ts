@@ -2,12 +2,11 @@
  * The map of the file, one cell for so many clusters: as the source sees it, as the target sees it, and what both make
  * of it together.
  */
-import { parseSize } from '../../bytes/size.ts';
 import { PaceKeeper, paceText } from '../../commands/progress-text.ts';
 import type { Side } from '../../session/panels.ts';
 import type { Desk } from '../desk.ts';
-import { Entry } from '../entry.ts';
 import { follow } from '../follow.ts';
+import { goTo } from '../go-to.ts';
 import {
   clusterGrid,
   clusterMapHead,
@@ -52,38 +51,29 @@ const MOST_ZOOM = 40;
 
 export class ClustersPanel implements Panel {
   readonly name = 'clusters';
+  readonly title = 'Clusters';
   readonly keys = [
-    { keys: 'h j k l', does: 'move by cells (arrows, PgUp, PgDn, g, G too)' },
+    { keys: 'h j k l', does: 'move by cells (arrows too)' },
+    { keys: 'PgUp PgDn g G', does: 'move by pages; start, end of the file' },
     { keys: 'Enter', does: 'follow the pointer here, or to the guest byte' },
-    { keys: 'b', does: 'back to where the last jump came from' },
+    { keys: 'b', does: 'back to before the jump' },
     { keys: '+ -', does: 'a cell for fewer clusters, or more' },
     { keys: 'o', does: 'both maps, what they share, source only, target only' },
     { keys: 't', does: 'source or target' },
     { keys: '0-9', does: 'go to an offset of the file' },
-    { keys: 'y', does: 'put the address into the prompt' },
-    { keys: 'e', does: 'export the map as a picture' },
   ];
   readonly #desk: Desk;
   #shows: Shows = 'both';
   #zoom = 0;
   #top = 0;
   #grid: Grid | undefined;
-  #entry: Entry | undefined;
 
   constructor(desk: Desk) {
     this.#desk = desk;
   }
 
   key(key: Key): boolean {
-    if (this.#entry) {
-      if (this.#entry.key(key) !== 'open') this.#entry = undefined;
-      this.#desk.changed();
-      return true;
-    }
-    return this.#stroke(strokeOf(key));
-  }
-
-  #stroke(stroke: string): boolean {
+    const stroke = strokeOf(key);
     const move = MOVES[stroke];
     if (move) return this.#move(move);
     switch (stroke) {
@@ -107,7 +97,7 @@ export class ClustersPanel implements Panel {
         break;
       default:
         if (!/^[0-9]/.test(stroke)) return false;
-        this.#entry = new Entry('go to', stroke, (text) => this.#goTo(text));
+        this.#desk.ask('go to', stroke, (text) => goTo(this.#desk, 'host', text));
     }
     this.#desk.changed();
     return true;
@@ -120,12 +110,8 @@ export class ClustersPanel implements Panel {
     return true;
   }
 
-  whole(): undefined {
-    return undefined;
-  }
-
   paint(width: number, height: number): readonly string[] {
-    const { picture, theme, place, focus, session } = this.#desk;
+    const { picture, theme, place, focus, session, entry } = this.#desk;
     const { clusters } = picture;
     const focused = focus === this.name;
     const inner = insideFrame(width, height);
@@ -133,7 +119,7 @@ export class ClustersPanel implements Panel {
       const { progress } = picture;
       const says = progress && session ? ` ${paceText(new PaceKeeper().add(progress, 0))}` : '';
       const rows = [row(inner.width, [[says, theme.ui.faint]], theme.glyphs.cut)];
-      return frame({ number: 2, title: 'Clusters', focused }, rows, width, height, theme);
+      return frame({ number: 2, title: this.title, focused }, rows, width, height, theme);
     }
     const legendRows = inner.height >= 6 ? 2 : inner.height >= 4 ? 1 : 0;
     const mapRows = inner.height - legendRows;
@@ -159,9 +145,8 @@ export class ClustersPanel implements Panel {
       legendRows,
       theme,
     );
-    const entry = this.#entry ? [`${this.#entry.label}: ${this.#entry.text}_`] : [];
     return frame(
-      { ...head, number: 2, focused, notes: [...entry, ...(head.notes ?? [])] },
+      { ...head, number: 2, focused, notes: [...(focused && entry ? [entry.shown] : []), ...(head.notes ?? [])] },
       [...paint(placed, inner.width, mapRows, theme), ...legend],
       width,
       height,
@@ -173,13 +158,5 @@ export class ClustersPanel implements Panel {
   #showing(target: boolean, rows: number): Shows | Side {
     if (!target) return 'source';
     return this.#shows === 'both' && rows < ROWS_OF_TWO ? 'shares' : this.#shows;
-  }
-
-  #goTo(text: string): void {
-    try {
-      this.#desk.jumpToHost(parseSize(text));
-    } catch {
-      this.#desk.note = `'${text}' is no offset: 65536, 0x10000, 64k`;
-    }
   }
 }

@@ -5,11 +5,10 @@
 
 import { EXTENT_KINDS, type ExtentKind } from '../../bytes/extents.ts';
 import type { Progress } from '../../bytes/progress.ts';
-import { parseSize } from '../../bytes/size.ts';
 import type { ExtentRows, RowOrder, Side } from '../../session/panels.ts';
 import type { Desk } from '../desk.ts';
-import { Entry } from '../entry.ts';
 import { follow } from '../follow.ts';
+import { goTo } from '../go-to.ts';
 import { extentRowsVisible, extentTableHead, extentTableScroll, paintExtentTable } from '../paint/extent-table.ts';
 import { frame, insideFrame } from '../paint/frame.ts';
 import type { ExtentTableView } from '../paint/views.ts';
@@ -28,10 +27,11 @@ interface Window {
 
 export class ExtentsPanel implements Panel {
   readonly name = 'extents';
+  readonly title = 'Extents';
   readonly keys = [
     { keys: 'j k PgUp PgDn', does: 'move' },
     { keys: 'Enter', does: 'follow the pointer: guest, L1, L2, host' },
-    { keys: 'b', does: 'back to where the last jump came from' },
+    { keys: 'b', does: 'back to before the jump' },
     { keys: '0-9', does: 'go to a guest offset' },
     { keys: '/', does: 'show some kinds only: data, zero, compressed, ...' },
     { keys: 's', does: 'sort by guest or by host' },
@@ -39,7 +39,6 @@ export class ExtentsPanel implements Panel {
     { keys: 't', does: 'source or target' },
     { keys: 'n N', does: 'next or previous row that the last step changed' },
     { keys: 'g G', does: 'first row, last row' },
-    { keys: 'y', does: 'put the address into the prompt' },
   ];
   readonly #desk: Desk;
   readonly #windows: Readonly<Record<Side, Window>> = {
@@ -48,7 +47,6 @@ export class ExtentsPanel implements Panel {
   };
   #order: RowOrder = { sort: 'guest' };
   #filter = '';
-  #entry: Entry | undefined;
   /** The desk's moves and the picture's version that the cursors were set by. */
   #seen = '';
 
@@ -57,15 +55,7 @@ export class ExtentsPanel implements Panel {
   }
 
   key(key: Key): boolean {
-    if (this.#entry) {
-      if (this.#entry.key(key) !== 'open') this.#entry = undefined;
-      this.#desk.changed();
-      return true;
-    }
-    return this.#stroke(strokeOf(key));
-  }
-
-  #stroke(stroke: string): boolean {
+    const stroke = strokeOf(key);
     const window = this.#windows[this.#desk.side];
     switch (stroke) {
       case 'down':
@@ -103,13 +93,11 @@ export class ExtentsPanel implements Panel {
       case 'N':
         return this.#nextChanged(-1);
       case '/':
-        this.#entry = new Entry('show only', this.#filter, (text) => this.#setFilter(text));
-        this.#desk.changed();
+        this.#desk.ask('show only', this.#filter, (text) => this.#setFilter(text));
         return true;
     }
     if (!/^[0-9]/.test(stroke)) return false;
-    this.#entry = new Entry('go to guest', stroke, (text) => this.#goTo(text));
-    this.#desk.changed();
+    this.#desk.ask('go to guest', stroke, (text) => goTo(this.#desk, 'guest', text));
     return true;
   }
 
@@ -119,7 +107,9 @@ export class ExtentsPanel implements Panel {
     const rows = this.#rows(side);
     if (!rows || rows.count === 0) return true;
     const { cursor } = this.#window(side, rows);
-    const next = Math.max(0, Math.min(rows.count - 1, (cursor < 0 ? this.#windows[side].top : cursor) + by));
+    // Where the cursor is in none of the rows, the first one in sight is the next.
+    const from = cursor < 0 ? this.#windows[side].top - Math.sign(by) : cursor;
+    const next = Math.max(0, Math.min(rows.count - 1, from + by));
     this.#desk.toGuest(rows.at(next).guest, side);
     return true;
   }
@@ -157,7 +147,7 @@ export class ExtentsPanel implements Panel {
             .slice(0, insideFrame(width, height).width),
         ),
       ];
-      return frame({ number: 1, title: 'Extents', focused }, says, width, height, theme);
+      return frame({ number: 1, title: this.title, focused }, says, width, height, theme);
     }
     const inner = insideFrame(width, height);
     const window = this.#window(side, rows);
@@ -175,9 +165,9 @@ export class ExtentsPanel implements Panel {
       filter: this.#filter,
     };
     const head = extentTableHead(view);
-    const entry = this.#entry && side === this.#desk.side ? [`${this.#entry.label}: ${this.#entry.text}_`] : [];
+    const { entry } = this.#desk;
     return frame(
-      { ...head, number: 1, focused, notes: [...entry, ...(head.notes ?? [])] },
+      { ...head, number: 1, focused, notes: [...(focused && entry ? [entry.shown] : []), ...(head.notes ?? [])] },
       paintExtentTable(view, inner.width, inner.height, theme),
       width,
       height,
@@ -236,14 +226,6 @@ export class ExtentsPanel implements Panel {
     this.#filter = words.join(' ');
     this.#order = words.length === 0 ? { sort: this.#order.sort } : { sort: this.#order.sort, kinds };
     this.#desk.changed();
-  }
-
-  #goTo(text: string): void {
-    try {
-      this.#desk.jumpToGuest(parseSize(text));
-    } catch {
-      this.#desk.note = `'${text}' is no offset: 65536, 0x10000, 64k`;
-    }
   }
 
   #nextChanged(by: 1 | -1): boolean {

@@ -1,9 +1,8 @@
 /** The bytes under the cursor, with the fields they belong to, and what they were before the staged steps. */
-import { parseSize } from '../../bytes/size.ts';
 import type { Inspection } from '../../session/panels.ts';
 import type { Desk } from '../desk.ts';
-import { Entry } from '../entry.ts';
 import { follow } from '../follow.ts';
+import { goTo } from '../go-to.ts';
 import { frame, insideFrame } from '../paint/frame.ts';
 import { inspectorBytes, inspectorHead, paintInspector } from '../paint/inspector.ts';
 import { row } from '../paint/row.ts';
@@ -25,34 +24,27 @@ const STEPS: Readonly<Record<string, number>> = {
 
 export class InspectorPanel implements Panel {
   readonly name = 'inspector';
+  readonly title = 'Inspect';
   readonly keys = [
-    { keys: 'h j k l', does: 'move by bytes and lines (arrows, PgUp, PgDn too)' },
+    { keys: 'h j k l', does: 'move by bytes and lines (arrows too)' },
+    { keys: 'PgUp PgDn', does: 'move by pages' },
+    { keys: 'g G', does: 'start and end of the file' },
     { keys: 'n N', does: 'next field, previous field' },
     { keys: 'Enter', does: 'follow the pointer under the cursor' },
-    { keys: 'b', does: 'back to where the last jump came from' },
+    { keys: 'b', does: 'back to before the jump' },
     { keys: 't', does: 'source or target' },
     { keys: '0-9', does: 'go to an offset of the file' },
-    { keys: 'y', does: 'put the address into the prompt' },
   ];
   readonly #desk: Desk;
   #bytes = 256;
   #inspection: Inspection | undefined;
-  #entry: Entry | undefined;
 
   constructor(desk: Desk) {
     this.#desk = desk;
   }
 
   key(key: Key): boolean {
-    if (this.#entry) {
-      if (this.#entry.key(key) !== 'open') this.#entry = undefined;
-      this.#desk.changed();
-      return true;
-    }
-    return this.#stroke(strokeOf(key));
-  }
-
-  #stroke(stroke: string): boolean {
+    const stroke = strokeOf(key);
     const step = STEPS[stroke];
     if (step !== undefined) return this.#move(step);
     switch (stroke) {
@@ -63,8 +55,10 @@ export class InspectorPanel implements Panel {
         return this.#move(LINE - this.#bytes);
       case 'g':
       case 'home':
-        this.#desk.toHost(0);
-        return true;
+        return this.#move(Number.NEGATIVE_INFINITY);
+      case 'G':
+      case 'end':
+        return this.#move(Number.POSITIVE_INFINITY);
       case 'return':
         return follow(this.#desk);
       case 'n':
@@ -79,7 +73,7 @@ export class InspectorPanel implements Panel {
         break;
       default:
         if (!/^[0-9]/.test(stroke)) return false;
-        this.#entry = new Entry('go to', stroke, (text) => this.#goTo(text));
+        this.#desk.ask('go to', stroke, (text) => goTo(this.#desk, 'host', text));
     }
     this.#desk.changed();
     return true;
@@ -90,28 +84,37 @@ export class InspectorPanel implements Panel {
   }
 
   paint(width: number, height: number): readonly string[] {
-    const { picture, session, side, place, theme, focus } = this.#desk;
+    const { picture, session, side, place, theme, focus, entry } = this.#desk;
     const focused = focus === this.name;
     const inner = insideFrame(width, height);
     const at = place.host;
     if (!session || at === undefined) {
-      const says = session ? ' the guest range under the cursor has no place in the file' : '';
+      const says = session ? ` ${this.#nowhere()}` : '';
       const rows = [row(inner.width, [[says, theme.ui.faint]], theme.glyphs.cut)];
-      return frame({ number: 4, title: 'Inspect', focused }, rows, width, height, theme);
+      return frame({ number: 4, title: this.title, focused }, rows, width, height, theme);
     }
     this.#bytes = inspectorBytes(session.file.size, inner.width, inner.height);
     this.#inspection = picture.inspect(session, side, at, this.#bytes / LINE);
-    if (!this.#inspection) return frame({ number: 4, title: 'Inspect', focused }, [], width, height, theme);
+    if (!this.#inspection) return frame({ number: 4, title: this.title, focused }, [], width, height, theme);
     const view = { inspection: this.#inspection, at };
-    const entry = this.#entry ? [`${this.#entry.label}: ${this.#entry.text}_`] : [];
     const head = inspectorHead(view);
     return frame(
-      { ...head, number: 4, focused, notes: [...entry, ...(head.notes ?? [])] },
+      { ...head, number: 4, focused, notes: [...(focused && entry ? [entry.shown] : []), ...(head.notes ?? [])] },
       paintInspector(view, inner.width, inner.height, theme),
       width,
       height,
       theme,
     );
+  }
+
+  /** Why there are no bytes to show. */
+  #nowhere(): string {
+    const { place, side } = this.#desk;
+    const rows = this.#desk.rows(side);
+    const index = place.guest === undefined ? -1 : (rows?.indexOfGuest(place.guest) ?? -1);
+    if (!rows || index < 0) return 'no byte of the file is under the cursor';
+    if (rows.hostIsElsewhere) return 'stored in the data file, not in this one';
+    return `${rows.at(index).kind}: nothing is stored for it in the file`;
   }
 
   #move(by: number): boolean {
@@ -129,13 +132,5 @@ export class InspectorPanel implements Panel {
     if (next) this.#desk.toHost(next.offset);
     else this.#move(by * LINE);
     return true;
-  }
-
-  #goTo(text: string): void {
-    try {
-      this.#desk.jumpToHost(parseSize(text));
-    } catch {
-      this.#desk.note = `'${text}' is no offset: 65536, 0x10000, 64k`;
-    }
   }
 }

@@ -5,6 +5,8 @@ import { chordOf, type Key } from '../prompt/key.ts';
 
 export interface Panel {
   readonly name: PanelName;
+  /** In its frame, and over its keys in the help. */
+  readonly title: string;
   /** For the help overlay and the row of keys; `does` is short. */
   readonly keys: readonly KeyHelp[];
   /** Answers whether the key was one of the panel's. Keys that are not go to the prompt. */
@@ -12,7 +14,9 @@ export interface Panel {
   /** Exactly `height` rows of `width` columns. */
   paint(width: number, height: number): readonly string[];
   /** A command whose output is the panel's whole content, for the pager; undefined: there is none. */
-  whole?(): string | undefined;
+  whole?(): string;
+  /** The whole content itself, where no command gives it. */
+  text?(): string;
 }
 
 /** A key as panels name them: what types itself is its own name (`j`, `G`, `/`), others are chords (`C-f`, `pageup`). */

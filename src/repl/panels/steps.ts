@@ -7,6 +7,7 @@ import { type Panel, strokeOf, topFor } from './panel.ts';
 
 export class StepsPanel implements Panel {
   readonly name = 'steps';
+  readonly title = 'Steps';
   readonly keys = [
     { keys: 'j k', does: 'choose a step, and see what it wrote' },
     { keys: 'Enter', does: 'undo or redo up to this step' },

@@ -9,6 +9,7 @@ import { type Panel, strokeOf } from './panel.ts';
 
 export class TranscriptPanel implements Panel {
   readonly name = 'transcript';
+  readonly title = 'Transcript';
   readonly keys = [
     { keys: 'j k PgUp PgDn', does: 'scroll' },
     { keys: 'g G', does: 'oldest lines, newest lines' },
@@ -73,8 +74,9 @@ export class TranscriptPanel implements Panel {
     this.#top = scrolled({ lines: this.#lines, top: place }, 0, width, height);
   }
 
-  whole(): undefined {
-    return undefined;
+  text(): string {
+    const lines = this.#lines;
+    return Array.from({ length: lines.end - lines.first }, (_, i) => `${lines.at(lines.first + i)}\n`).join('');
   }
 
   paint(width: number, height: number): readonly string[] {
