@@ -85,16 +85,24 @@ class Painter {
     const { ui } = this.#theme;
     let out = `${ui.faint((offset + at).toString(16).padStart(digits, '0'))} `;
     let characters = '';
+    // Neighbours that look alike are styled together: half the bytes of a frame were the styles of zeros.
+    let run = '';
+    let style = ui.plain;
     for (let i = at; i < at + perLine; i++) {
-      if (i >= bytes.length) {
-        out += `${this.#mark(i, at)}  `;
-        characters += ' ';
-        continue;
+      const mark = this.#mark(i, at);
+      const inside = i < bytes.length;
+      const paint = inside ? this.#paint(i) : ui.plain;
+      const text = inside ? (HEX[bytes[i] as number] as string) : '  ';
+      if (paint === style && mark === ' ' && paint !== ui.selected && paint !== ui.changed) {
+        run += ` ${text}`;
+      } else {
+        out += style(run) + mark;
+        run = text;
+        style = paint;
       }
-      const paint = this.#paint(i);
-      out += this.#mark(i, at) + paint(HEX[bytes[i] as number] as string);
-      characters += this.#inPlace(i, this.#character(bytes[i] as number), paint);
+      characters += inside ? this.#inPlace(i, this.#character(bytes[i] as number), paint) : ' ';
     }
+    out += style(run);
     out += this.#inCurrent(at + perLine - 1) ? ui.key(']') : ' ';
     if (text) out += ` ${characters}`;
     if (names > 0) out += `  ${this.#names(at, names)}`;
