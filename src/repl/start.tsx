@@ -216,12 +216,13 @@ class ScreenSession {
 
   /** What was said last stays on the terminal. */
   end(): ScreenEnd {
+    const { runner } = this.#lines;
+    // Steps that are lost now are among the last words.
+    runner.end();
     const lines = this.#transcript;
     for (let n = Math.max(lines.first, lines.end - LAST_WORDS); n < lines.end; n++) {
       this.#machine.terminal.write(`${lines.at(n)}\r\n`);
     }
-    const { runner } = this.#lines;
-    runner.end();
     const signal = this.#signal;
     return { signal, status: signal === undefined ? runner.status : 128 + (SIGNAL_NUMBERS[signal] ?? 0) };
   }
