@@ -78,6 +78,21 @@ export function verdictLines(report: CheckReport): string[] {
   return lines;
 }
 
+/** The verdict in a few words, for a status line: `clean`, `2 errors, 1 leak`. */
+export function verdictWords(report: CheckReport): string {
+  const errors = report.corruptions + report.unnoticedByQemu;
+  const parts = [
+    counted(errors, 'error'),
+    counted(report.leaks, 'leak'),
+    counted(report.checkErrors, 'internal error'),
+  ].filter((part) => part !== '');
+  return parts.length > 0 ? parts.join(', ') : 'clean';
+}
+
+function counted(count: number, what: string): string {
+  return count === 0 ? '' : `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
 const DATA_AT_RISK = 'Data may be corrupted, or further writes to the image may corrupt it.';
 
 function clusterLines(report: CheckReport): string[] {

@@ -8,6 +8,7 @@ import { completion } from './completion.ts';
 import { convertInPlace } from './convert-inplace.ts';
 import { copyHeader } from './copy-header.ts';
 import { discard } from './discard.ts';
+import { exportCommand } from './export.ts';
 import { getopts } from './getopts.ts';
 import { helpCommand } from './help.ts';
 import { info } from './info.ts';
@@ -22,6 +23,7 @@ import { recover } from './recover.ts';
 import { redo } from './redo.ts';
 import { rollback } from './rollback.ts';
 import { setmap } from './setmap.ts';
+import { status } from './status.ts';
 import { steps } from './steps.ts';
 import { undo } from './undo.ts';
 
@@ -29,10 +31,12 @@ export const CATALOG: readonly Command[] = [
   open,
   close,
   info,
+  status,
   length,
   map,
   alloc,
   check,
+  exportCommand,
   convertInPlace,
   getopts,
   openTarget,

@@ -1,4 +1,5 @@
 /** `check`: every rule of the format; qemu-img's verdict and exit status. */
+import { verdict, verdictWords } from '../check/verdict.ts';
 import { imageCommand } from './command.ts';
 
 export const check = imageCommand({
@@ -15,8 +16,13 @@ export const check = imageCommand({
     { line: 'check', image: 'start.qcow2' },
     { line: 'check', image: 'fragmented.qed' },
   ],
-  *run({ image, file }) {
+  *run(session) {
+    const { image, file } = session;
     const report = image.check ? yield* image.check() : undefined;
+    session.checked(
+      report ? verdictWords(report) : 'nothing to check',
+      report !== undefined && verdict(report) === 'clean',
+    );
     return { kind: 'check', filename: file.name, format: image.format, report };
   },
 });

@@ -4,6 +4,9 @@
  */
 import { EXTENT_KINDS, type ExtentKind } from '../bytes/extents.ts';
 import type { Progress } from '../bytes/progress.ts';
+import type { Image } from '../drivers/driver.ts';
+import { alone } from '../session/cluster-map.ts';
+import { type Troubles, troublesIn } from '../session/troubles.ts';
 import { extentsOf, mapBatches } from './map-walk.ts';
 import type { MapView } from './view.ts';
 
@@ -20,7 +23,12 @@ export interface MapSummary {
   /** Only kinds that occur, in the order of EXTENT_KINDS. */
   readonly totals: readonly KindTotal[];
   readonly invalid: number;
+  /** Of the file, where the summary is of a whole image. */
+  readonly troubles?: Troubles;
 }
+
+/** Ranges of each sort that are listed. */
+const RANGES = 1000;
 
 export function* summarize(view: MapView): Generator<Progress, MapSummary> {
   const { chain, from, to } = view;
@@ -38,9 +46,16 @@ export function* summarize(view: MapView): Generator<Progress, MapSummary> {
     }
   }
   const invalid = totals.find(({ kind }) => kind === 'invalid')?.extents ?? 0;
-  return { from, to, totals: totals.filter(({ extents }) => extents > 0), invalid };
+  const known = { from, to, totals: totals.filter(({ extents }) => extents > 0), invalid };
+  return view.owners ? { ...known, troubles: yield* troublesOf(view.owners) } : known;
 }
 
-export function summaryJson({ from, to, totals }: MapSummary): Record<string, unknown> {
-  return { start: from, length: to - from, kinds: Object.fromEntries(totals.map(({ kind, ...rest }) => [kind, rest])) };
+function* troublesOf(image: Image): Generator<Progress, Troubles> {
+  const regions = yield* image.ownership();
+  return troublesIn(alone(regions), RANGES);
+}
+
+export function summaryJson({ from, to, totals, troubles }: MapSummary): Record<string, unknown> {
+  const kinds = Object.fromEntries(totals.map(({ kind, ...rest }) => [kind, rest]));
+  return { start: from, length: to - from, kinds, ...troubles };
 }

@@ -22,7 +22,7 @@ export const map = imageCommand({
   },
   flags: {
     sort: flagWith(oneOf('COLUMN', ['guest', 'host'], 'the order of the list'), 'guest'),
-    summary: flag('only how many extents and bytes there are of each kind'),
+    summary: flag('only how many extents and bytes there are of each kind, and what is leaked or claimed twice'),
     target: flag('the mapping of the conversion target as it stands, not of the image'),
   },
   examples: [
@@ -34,8 +34,10 @@ export const map = imageCommand({
   run(session, { offset, length, sort, summary, target }) {
     const chain = target ? { images: [openedTarget(session, 'map --target').view()] } : session.chain();
     const shape: MapView['shape'] = summary ? 'summary' : sort === 'host' ? 'by-host' : 'list';
+    const whole = offset === 0 && length === undefined && !target;
     return {
       kind: 'map',
+      ...(summary && whole ? { owners: session.image } : {}),
       chain: chain.images,
       unopened: 'unopened' in chain ? chain.unopened : undefined,
       ...rangeOf(session.image.size, offset, length),

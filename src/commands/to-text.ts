@@ -12,6 +12,7 @@ import { summarize } from './map-summary.ts';
 import { writeMapText } from './map-text.ts';
 import { printable, printableLines } from './printable.ts';
 import type { Sink } from './sink.ts';
+import { troubleText } from './status-facts.ts';
 import type { Style } from './style.ts';
 import { isFacts, isList, statusOf } from './to-json.ts';
 import {
@@ -138,7 +139,7 @@ function findingLines({ severity, code, what, means, where }: Finding, style: St
 }
 
 function* writeSummary(view: MapView, sink: Sink, style: Style): Generator<Progress, number> {
-  const { totals, invalid, from, to } = yield* summarize(view);
+  const { totals, invalid, from, to, troubles } = yield* summarize(view);
   const columns = [
     { key: 'kind', label: 'Kind' },
     { key: 'extents', label: 'Extents', align: 'right' },
@@ -152,5 +153,8 @@ function* writeSummary(view: MapView, sink: Sink, style: Style): Generator<Progr
     `${((bytes * 100) / (to - from)).toFixed(2)}%`,
   ]);
   sink.text(lines(tableLines({ kind: 'table', columns, rows, empty: 'The disk is empty: 0 bytes.' }, style)));
+  if (troubles) {
+    sink.text(`leaked: ${troubleText(troubles.leaked)}\noverlap: ${troubleText(troubles.overlap)}\n`);
+  }
   return invalid > 0 ? 2 : 0;
 }

@@ -84,6 +84,8 @@ export interface MapView {
   readonly from: number;
   readonly to: number;
   readonly shape: 'list' | 'by-host' | 'summary';
+  /** For the summary of a whole disk: the image whose file is looked through for what is leaked or claimed twice. */
+  readonly owners?: Image;
 }
 
 export interface CheckView {

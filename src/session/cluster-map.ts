@@ -82,7 +82,7 @@ export class ClusterMap implements ClusterView {
   /** Stretches of the file (bytes) that have one share, in order. Both sides must be complete. */
   *stretches(): Generator<Stretch> {
     if (this.target) yield* merged(this.source.regions, this.target.regions, this.size);
-    else for (const { offset, length, role } of this.source.regions) yield { offset, length, share: aloneOf(role) };
+    else yield* alone(this.source.regions);
   }
 
   *#share(): Generator<Progress, void> {
@@ -116,6 +116,11 @@ export interface Stretch {
   readonly offset: number;
   readonly length: number;
   readonly share: ShareName;
+}
+
+/** The stretches of a file without a target. */
+export function* alone(regions: Iterable<Region>): Generator<Stretch> {
+  for (const { offset, length, role } of regions) yield { offset, length, share: aloneOf(role) };
 }
 
 function fillLeast(units: Uint8Array, from: number, to: number, share: ShareName): void {

@@ -1,0 +1,58 @@
+/**
+ * A cluster map as a grid of cells, for pictures of it: a cell stands for as many clusters as it must for all to fit,
+ * and shows the gravest of them. The same grid as text.
+ */
+import { sizeText } from '../bytes/size.ts';
+import type { ClusterView, Side } from '../session/panels.ts';
+import { type Look, ROLE_LOOKS, SHARE_LOOKS } from './palette.ts';
+
+/** One side's owners, or what both make of the file. */
+export type MapSide = Side | 'both';
+
+export interface Grid {
+  readonly columns: number;
+  /** In reading order; the last row may be short. */
+  readonly cells: readonly Look[];
+  /** Bytes of the file that a cell stands for. */
+  readonly cellBytes: number;
+  /** Clusters (units of the map) that a cell stands for. */
+  readonly cellUnits: number;
+}
+
+/** At most `width` times `height` cells. */
+export function mapCells(view: ClusterView, side: MapSide, width: number, height: number): Grid {
+  const { size, unit } = view;
+  const units = Math.ceil(size / unit);
+  const cellUnits = Math.max(Math.ceil(units / (width * height)), 1);
+  const cellBytes = cellUnits * unit;
+  const shown = side === 'target' ? view.target : view.source;
+  const lookAt = (from: number, to: number): Look => {
+    if (side === 'both' || !shown) return SHARE_LOOKS[view.share(from, to)];
+    return ROLE_LOOKS[shown.cell(from, to).role];
+  };
+  const cells = Array.from({ length: Math.ceil(units / cellUnits) }, (_, i) =>
+    lookAt(i * cellBytes, Math.min((i + 1) * cellBytes, size)),
+  );
+  return { columns: width, cells, cellBytes, cellUnits };
+}
+
+/** The grid as lines of glyphs, without colour. */
+export function mapText(view: ClusterView, side: MapSide, width: number, height: number, ascii = false): string[] {
+  const { cells } = mapCells(view, side, width, height);
+  const glyphs = cells.map((look) => (ascii ? look.ascii : look.glyph));
+  return Array.from({ length: Math.ceil(glyphs.length / width) }, (_, row) =>
+    glyphs.slice(row * width, (row + 1) * width).join(''),
+  );
+}
+
+/** `1 cell = 4 clusters, 256 KiB`. */
+export function scaleText({ cellUnits, cellBytes }: Grid, unit: number, clusterSize: number): string {
+  const clusters = clusterSize > 0 ? (cellUnits * unit) / clusterSize : 0;
+  if (clusters < 1 || !Number.isInteger(clusters)) return `1 cell = ${sizeText(cellBytes)}`;
+  return `1 cell = ${clusters} ${clusters === 1 ? 'cluster' : 'clusters'}, ${sizeText(cellBytes)}`;
+}
+
+/** What a legend lists: each look that occurs, once, the gravest first. */
+export function looksIn(cells: readonly Look[]): Look[] {
+  return [...new Set(cells)].sort((a, b) => a.weight - b.weight);
+}
