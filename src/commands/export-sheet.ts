@@ -93,7 +93,8 @@ function notesOf({ leaked, overlap }: Troubles): string[] {
 }
 
 /** The first rows that `map` lists, without unallocated ones, and how many there are beside them. */
-function* tableOf(image: Image, title: string, limit: number): Generator<Progress, SheetTable> {
+function* tableOf(image: Image, name: string, limit: number): Generator<Progress, SheetTable> {
+  const title = image.dataDevice === image.device ? name : `${name}; host offsets are of the data file`;
   const totals = yield* extentTotals(image);
   const count = totals.reduce((sum, { kind, extents }) => (kind === 'unallocated' ? sum : sum + extents), 0);
   const rows: SheetRow[] = [];

@@ -41,6 +41,7 @@ export const status = imageCommand({
         label: target ? `${side}, ${of.format}` : of.format,
         value: [
           { key: 'format', value: of.format, only: 'json' },
+          ...(of.dataDevice === of.device ? [] : [{ key: 'data', value: 'in the data file, which is not shown here' }]),
           { key: 'extents', label: 'guest', value: extentFacts(yield* extentTotals(of)) },
           { key: 'owners', label: 'file', value: roleFacts(map.totals()) },
         ],

@@ -117,6 +117,15 @@ describe('an exported picture', () => {
     });
   });
 
+  it('says when host offsets are not of this file', async () => {
+    await withSamples(async (folder) => {
+      const image = join(folder, 'data-file.qcow2');
+      const { text } = await transcript([`export ${folder}/a.txt`, 'status'], { image, folder });
+      expect(readFileSync(join(folder, 'a.txt'), 'utf8')).toContain('Extents; host offsets are of the data file');
+      expect(text).toContain('data: in the data file');
+    });
+  });
+
   it('names what it leaves out, and refuses what it cannot make', async () => {
     await withSamples(async (folder) => {
       const image = join(folder, "a<b>&'\u001b.qcow2");
