@@ -8,10 +8,13 @@ export interface BitRun {
   readonly from: number;
   readonly to: number;
   readonly doc?: string;
+  /** The bits are a number of their own, not the part of an offset that stands in place. */
+  readonly own?: true;
 }
 
 export const bit = (at: number, doc?: string): BitRun => ({ from: at, to: at, doc });
 export const bits = (from: number, to: number, doc?: string): BitRun => ({ from, to, doc });
+export const count = (from: number, to: number, doc?: string): BitRun => ({ from, to, doc, own: true });
 
 /** The mask of a run, as two 32-bit halves (int32, as bit operators give them). */
 export interface Mask {

@@ -3,7 +3,7 @@
  * show. Drivers make them (driver.ts); everything else only reads them.
  */
 
-/** One part of an entry or of a set of flags, spelled out. */
+/** One part of an entry or of a set of flags, spelled out. `set PATH.NAME` sets it alone. */
 export interface FieldPart {
   /** `offset`, `copied`, `compressed`, `dirty`. */
   readonly name: string;
@@ -18,7 +18,7 @@ export interface Field {
   readonly offset: number;
   /** Bytes; a field of fewer than eight bits has 1. */
   readonly size: number;
-  /** The value in the field's own terms: `16`, `8 MiB`, `0x50000 COPIED`, `unallocated`. */
+  /** The value in the field's own terms, exact, as `set` takes it: `16`, `8388608 (8 MiB)`, `0x50000 copied`, `unallocated`. */
   readonly text: string;
   readonly parts?: readonly FieldPart[];
   readonly doc?: string;
@@ -28,6 +28,22 @@ export interface Field {
   readonly points?: number;
   /** Guest bytes that the field decides about: an L2 entry's cluster, what an L1 entry covers. */
   readonly guest?: { readonly offset: number; readonly length: number };
+}
+
+/** Some fields of many: what `print l2[0]` lists. */
+export interface FieldList {
+  readonly fields: readonly Field[];
+  /** Entries before the last one listed that were left out because they are 0. */
+  readonly empty: number;
+  /** The first that is not listed; absent when the list is whole. */
+  readonly next?: string;
+}
+
+/** The bytes that set a field. */
+export interface FieldWrite {
+  /** Bytes of the file. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
 }
 
 /** One stop on the way from a guest byte to its host byte. */

@@ -13,6 +13,23 @@ const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'] as const;
  * Throws ImageError `bad-number`, or `number-too-large` above 2^63-1.
  */
 export function parseSize(text: string): number {
+  const value = wholeNumber(text);
+  if (value > 0x7fff_ffff_ffff_ffffn) {
+    throw new ImageError({ code: 'number-too-large', what: `'${text}' is above the largest offset, 2^63-1` });
+  }
+  return Number(value);
+}
+
+/** The same syntax, exactly: the halves of a value of at most 64 bits. Throws `bad-number` or `number-too-large`. */
+export function parse64(text: string): readonly [hi: number, lo: number] {
+  const value = wholeNumber(text);
+  if (value > 0xffff_ffff_ffff_ffffn) {
+    throw new ImageError({ code: 'number-too-large', what: `'${text}' is above the largest 64-bit value, 2^64-1` });
+  }
+  return [Number(value >> 32n), Number(value & 0xffff_ffffn)];
+}
+
+function wholeNumber(text: string): bigint {
   const match = /^(?:0[xX]([0-9a-fA-F]+)|(\d+)(\.\d*)?|(\.\d+))([a-zA-Z]?)$/.exec(text.trim());
   const power = match ? suffixPower(match[5] ?? '') : -1;
   if (!match || power < 0) {
@@ -26,11 +43,7 @@ export function parseSize(text: string): number {
   const whole = hex !== undefined ? BigInt(`0x${hex}`) : BigInt(match[2] ?? '0');
   const scale = 1n << BigInt(10 * power);
   const fraction = Number(`0${match[3] ?? match[4] ?? ''}`) || 0;
-  const value = whole * scale + BigInt(Math.floor(fraction * Number(scale)));
-  if (value > 0x7fff_ffff_ffff_ffffn) {
-    throw new ImageError({ code: 'number-too-large', what: `'${text}' is above the largest offset, 2^63-1` });
-  }
-  return Number(value);
+  return whole * scale + BigInt(Math.floor(fraction * Number(scale)));
 }
 
 function suffixPower(suffix: string): number {

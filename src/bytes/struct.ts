@@ -1,12 +1,12 @@
 /**
- * On-disk structures, declared once. From one declaration come the seven readers: decode, patch, inspect, validate,
- * points (inside inspect's rows), document, corrupt. Hot loops do not go through here: they import the masks of a
+ * On-disk structures, declared once. From one declaration come the readers: decode, patch, validate, document, corrupt
+ * here, and named fields that can be shown and set in fields/struct-codec.ts. Hot loops do not go through here: they import the masks of a
  * `bits64` declaration and are held to `decode` by a property test.
  *
  * Invariants:
  *  1. Decoding never throws on odd values; rules are `validate`'s, and it lists every breach.
  *  2. `patch` writes the named fields only: unknown flag bits and reserved bytes survive.
- *  3. A u64 is a double made of two u32 halves: exact for every multiple of 512 below 2^62. Rows print it exactly.
+ *  3. A u64 is a double made of two u32 halves: exact for every multiple of 512 below 2^62. `textOf` prints it exactly.
  */
 import { type FaultClass, ImageError, type Where } from '../errors.ts';
 import { decimal64, hex, hex64, sizeText } from './size.ts';
@@ -35,7 +35,7 @@ export interface Rules {
   readonly class?: FaultClass;
 }
 
-type FieldKind = 'u8' | 'u16' | 'u32' | 'u64' | 'flags64' | 'bytes';
+export type FieldKind = 'u8' | 'u16' | 'u32' | 'u64' | 'flags64' | 'bytes';
 
 /** One declared field; `T` is what it decodes to. */
 export interface Field<T> extends Rules {
@@ -230,33 +230,9 @@ function doesNotFit(s: Struct, name: string, field: Field<unknown>, value: strin
   });
 }
 
-/** One line of `print`: a field where it stands, with its value spelled out. */
-export interface Row {
-  /** Byte offset in the file. */
-  readonly offset: number;
-  readonly size: number;
-  readonly name: string;
-  readonly kind: FieldKind;
-  /** The value, exact. */
-  readonly text: string;
-  readonly doc?: string;
-  /** The name of the structure this field is the offset of. */
-  readonly points?: string;
-}
-
-/** Inspector: rows in layout order. `base` is where the structure stands in the file (and in `source`). */
-export function inspect(s: Struct, source: Uint8Array, base = 0): Row[] {
-  const view = paddedView(s, source, base);
-  const little = s.endian === 'little';
-  return Object.entries(s.fields).map(([name, field]) => ({
-    offset: base + (s.at[name] as number),
-    size: field.size,
-    name,
-    kind: field.kind,
-    text: fieldText(field, view, s.at[name] as number, little),
-    doc: field.doc,
-    points: field.points,
-  }));
+/** The value of one field, exact, from its own bytes. */
+export function textOf(s: Struct, name: string, own: Uint8Array): string {
+  return fieldText(s.fields[name] as Field<unknown>, viewOf(own), 0, s.endian === 'little');
 }
 
 function fieldText(field: Field<unknown>, view: DataView, at: number, little: boolean): string {

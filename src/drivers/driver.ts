@@ -12,9 +12,10 @@
  */
 import type { EntryLayout } from '../bytes/bits.ts';
 import type { Extent, ExtentColumns } from '../bytes/extents.ts';
+import type { Field, FieldList, FieldWrite, Hop } from '../bytes/field.ts';
 import type { Progress } from '../bytes/progress.ts';
 import type { Range, Ranges } from '../bytes/ranges.ts';
-import type { Row, Struct } from '../bytes/struct.ts';
+import type { Struct } from '../bytes/struct.ts';
 import type { Device } from '../device/device.ts';
 import type { Reason } from '../errors.ts';
 import type { CheckReport } from './finding.ts';
@@ -163,8 +164,21 @@ export interface Image {
   /** Decodes the compressed cluster at `extent`. Throws ImageError when the stream is short or broken. */
   readCompressed?(extent: Extent): Uint8Array;
   info(): ImageInfo;
-  /** The header's fields where they stand. */
-  headerRows(): readonly Row[];
+  /**
+   * Named fields of the structure `region` that lie in the bytes `from` .. `to` - 1 of the file, in order; none where
+   * nothing is declared: guest data, free space. No walk; at most a few thousand.
+   */
+  fields(region: Region, from: number, to: number): readonly Field[];
+  /** Throws ImageError `no-such-field`, which says what there is. */
+  field(path: string): Field;
+  /** The field at `path`, or those under it (`header`, `l2[0]`); those of all that is named where it is ''. */
+  fieldList(path: string, limit: number): FieldList;
+  /** What could stand where `start` has been typed, bounded. A path that goes on ends in `.` or `[`. */
+  fieldNames(start: string): readonly string[];
+  /** Throws ImageError `no-such-field` or `value-does-not-fit`. Touches nothing. */
+  encodeField(path: string, value: string): FieldWrite;
+  /** The way of the guest byte to its host byte. Throws ImageError `past-end`. */
+  trace(guest: number): readonly Hop[];
 }
 
 /** Opens files named inside an image, where the user allowed it. */

@@ -3,10 +3,10 @@
  * in QEMU.
  */
 import { DATA, type Extent, ExtentColumns, ZERO } from '../bytes/extents.ts';
+import type { Field, FieldList, FieldWrite, Hop } from '../bytes/field.ts';
 import type { Progress } from '../bytes/progress.ts';
 import { Ranges } from '../bytes/ranges.ts';
 import { roundUp } from '../bytes/size.ts';
-import type { Row } from '../bytes/struct.ts';
 import type { Device } from '../device/device.ts';
 import { ImageError } from '../errors.ts';
 import type { ConversionOptions, Driver, Image, ImageInfo, Region } from './driver.ts';
@@ -84,8 +84,30 @@ export class RawImage implements Image {
     return { format: this.format, virtualSize: this.size, encrypted: false, snapshots: [], specific: {} };
   }
 
-  headerRows(): readonly Row[] {
+  fields(): readonly Field[] {
     return [];
+  }
+
+  field(path: string): never {
+    throw new ImageError({ code: 'no-such-field', what: `a raw image has no fields, and so no ${path}` });
+  }
+
+  fieldList(path: string): FieldList {
+    return path === '' ? { fields: [], empty: 0 } : this.field(path);
+  }
+
+  fieldNames(): readonly string[] {
+    return [];
+  }
+
+  encodeField(path: string): FieldWrite {
+    return this.field(path);
+  }
+
+  trace(guest: number): readonly Hop[] {
+    const { host, length } = this.getMapping(guest);
+    if (host !== undefined) return [{ title: 'data', host, length, says: 'guest bytes are file bytes' }];
+    return [{ title: 'zeros', says: 'behind the end of the file, up to a whole sector: reads as zeros' }];
   }
 }
 

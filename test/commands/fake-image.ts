@@ -3,6 +3,7 @@ import { EXTENT_KINDS, type Extent, ExtentColumns } from '../../src/bytes/extent
 import { Ranges } from '../../src/bytes/ranges.ts';
 import { MemoryDevice } from '../../src/device/memory.ts';
 import type { Image } from '../../src/drivers/driver.ts';
+import { NO_FIELDS } from '../support/no-fields.ts';
 
 /** `extents` tile the disk, in multiples of `unit`; `batch` rows are given at a time. */
 export function fakeImage(extents: readonly Extent[], unit: number, batch = 3, name = 'fake'): Image {
@@ -57,6 +58,6 @@ export function fakeImage(extents: readonly Extent[], unit: number, batch = 3, n
     },
     freeRanges: () => new Ranges(),
     info: () => ({ format: 'fake', virtualSize: size, encrypted: false, snapshots: [], specific: {} }),
-    headerRows: () => [],
+    ...NO_FIELDS,
   };
 }

@@ -54,7 +54,6 @@ export function expectContract(driver: Driver, device: Device, context?: Partial
   expectRegionsTile(image);
   image.getConversionOptions();
   image.info();
-  image.headerRows();
   return image;
 }
 

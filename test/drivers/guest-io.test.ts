@@ -11,6 +11,7 @@ import { qcow2Driver } from '../../src/drivers/qcow2/driver.ts';
 import { qedDriver } from '../../src/drivers/qed/driver.ts';
 import { rawDriver } from '../../src/drivers/raw.ts';
 import { ImageError } from '../../src/errors.ts';
+import { NO_FIELDS } from '../support/no-fields.ts';
 import { convert, create, describeWithQemu, io, judged, suiteFolder, testFolder } from '../support/qemu.ts';
 import { Random, seeds, withSeed } from '../support/random.ts';
 import { type RandomImage, randomImage } from '../support/random-image.ts';
@@ -47,7 +48,7 @@ function mapped(extents: readonly Extent[], unit = 1, more: Partial<Image> = {})
     },
     freeRanges: () => new Ranges(),
     info: () => ({ format: 'test', virtualSize: size, encrypted: false, snapshots: [], specific: {} }),
-    headerRows: () => [],
+    ...NO_FIELDS,
     ...more,
   };
 }

@@ -23,6 +23,8 @@ export interface Bitmap {
   /** Byte offset of the directory entry, and its length with padding. */
   readonly offset: number;
   readonly length: number;
+  /** Bytes of the name. */
+  readonly nameSize: number;
   readonly tableOffset: number;
   /** Entries of the table, one per cluster of the bitmap. */
   readonly tableEntries: number;
@@ -99,6 +101,7 @@ function readDirectory(
       name,
       offset: offset + at,
       length: end - at,
+      nameSize: entry.name_size,
       tableOffset: entry.bitmap_table_offset,
       tableEntries: entry.bitmap_table_size,
       inUse: (entry.flags & 1) !== 0,

@@ -3,10 +3,12 @@
  * a disk of any size costs the same.
  */
 import type { Extent, ExtentColumns } from '../../bytes/extents.ts';
+import type { Field, FieldList, FieldWrite, Hop } from '../../bytes/field.ts';
+import { namesFrom } from '../../bytes/fields/complete.ts';
+import { encodeAt, fieldAt, listAt } from '../../bytes/fields/tree.ts';
 import { type Progress, runToEnd } from '../../bytes/progress.ts';
 import { Ranges } from '../../bytes/ranges.ts';
 import { hex } from '../../bytes/size.ts';
-import type { Row } from '../../bytes/struct.ts';
 import { type Device, readBytes } from '../../device/device.ts';
 import { ImageError } from '../../errors.ts';
 import type {
@@ -23,15 +25,18 @@ import { type Bitmap, type Bitmaps, readBitmaps } from './bitmaps.ts';
 import { readCompressedCluster } from './compressed.ts';
 import { type L2Words, l1State, type UnitState, unitState } from './entry.ts';
 import { extensionOf, extensionText } from './extensions.ts';
+import { Qcow2Fields } from './fields.ts';
+import { fieldsIn } from './fields-in.ts';
 import { type Geometry, mappingUnit } from './geometry.ts';
 import { geometry, type Header, readHeader } from './header.ts';
-import { headerRows, imageInfo } from './info.ts';
+import { imageInfo } from './info.ts';
 import { EXTENSION } from './layout.ts';
 import { countedClusters } from './refcounts.ts';
 import { ownership } from './regions.ts';
 import { checkQcow2 } from './rules.ts';
 import { readSnapshots, type Snapshot, type SnapshotTable } from './snapshots.ts';
 import { conversionOptions } from './source.ts';
+import { trace } from './trace.ts';
 import { TableWalk } from './walk.ts';
 
 /** One answer needs one run: read little first. Bytes of L2 entries. */
@@ -52,6 +57,7 @@ export class Qcow2Image implements Image {
   /** The external data file: its name ('' when none is recorded), and whether it can be used as a raw image. */
   readonly dataFile: { readonly file: string; readonly raw: boolean } | undefined;
   readonly dataDevice: Device | undefined;
+  #tree: Qcow2Fields | undefined;
 
   /** Throws ImageError for every rule that QEMU enforces at open (header.ts, snapshots.ts, bitmaps.ts). */
   static open(device: Device, context: OpenContext): Qcow2Image {
@@ -165,8 +171,34 @@ export class Qcow2Image implements Image {
     return imageInfo(this);
   }
 
-  headerRows(): readonly Row[] {
-    return headerRows(this);
+  fields(region: Region, from: number, to: number): readonly Field[] {
+    return fieldsIn(this, this.#named, region, { from, to });
+  }
+
+  field(path: string): Field {
+    return fieldAt(this.#named.root, path, this.#named.read);
+  }
+
+  fieldList(path: string, limit: number): FieldList {
+    return listAt(this.#named.root, path, limit, this.#named.read);
+  }
+
+  fieldNames(start: string): readonly string[] {
+    return namesFrom(this.#named.root, start, this.#named.read);
+  }
+
+  encodeField(path: string, value: string): FieldWrite {
+    return encodeAt(this.#named.root, path, value, this.#named.read);
+  }
+
+  trace(guest: number): readonly Hop[] {
+    return trace(this, this.#named, guest);
+  }
+
+  /** Made when first asked for. */
+  get #named(): Qcow2Fields {
+    this.#tree ??= new Qcow2Fields(this);
+    return this.#tree;
   }
 
   #walk(from: number, to: number, firstRead?: number, rows?: MappingRows): TableWalk {

@@ -2,7 +2,7 @@
  * qcow2's on-disk structures, big-endian, as the format's specification spells them (QEMU docs/interop/qcow2).
  * Layout only: no arithmetic, no I/O.
  */
-import { bit, bits, bits64 } from '../../bytes/bits.ts';
+import { bit, bits, bits64, count } from '../../bytes/bits.ts';
 import { bytes, flags64, type Infer, struct, u8, u16, u32, u64 } from '../../bytes/struct.ts';
 
 export const MAGIC = 0x5146_49fb;
@@ -143,6 +143,22 @@ export const L2Entry = bits64('qcow2.l2_entry', 'qcow2: Standard cluster descrip
   copied: bit(63, 'refcount of the cluster is exactly 1'),
 });
 
+/** Behind an extended L2 entry: bit i of each half is subcluster i. */
+export const Subclusters = bits64('qcow2.subclusters', 'qcow2: Extended L2 Entries', {
+  allocated: count(0, 31, 'bit i: subcluster i is allocated'),
+  zeros: count(32, 63, 'bit i: subcluster i reads as zeros'),
+});
+
+/** An L2 entry with bit 62 set. `offsetBits` depends on the cluster size (geometry.ts). */
+export function compressedEntry(offsetBits: number) {
+  return bits64('qcow2.compressed_entry', 'qcow2: Compressed cluster descriptor', {
+    offset: bits(0, offsetBits - 1, 'where the stream begins, to the byte'),
+    sectors: count(offsetBits, 61, 'sectors of 512 bytes it may occupy besides the first'),
+    compressed: bit(62),
+    copied: bit(63, 'must be 0'),
+  });
+}
+
 export const RefcountTableEntry = bits64('qcow2.refcount_table_entry', 'qcow2: Refcount table entry', {
   offset: bits(9, 63, 'refcount block offset; 0: all counts of the block are 0'),
 });
@@ -181,4 +197,4 @@ export const LAYOUTS = [
   BitmapDirectoryEntry,
 ] as const;
 
-export const ENTRIES = [L1Entry, L2Entry, RefcountTableEntry, BitmapTableEntry] as const;
+export const ENTRIES = [L1Entry, L2Entry, Subclusters, RefcountTableEntry, BitmapTableEntry] as const;

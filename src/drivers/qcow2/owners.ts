@@ -53,6 +53,13 @@ export function labelOf({ role, index, of = '' }: Place): string | undefined {
   return `${role.replace('-', ' ')} ${index}`;
 }
 
+/** What a label of `labelOf` says: the index, and the snapshot it is of. */
+export function placeNamed(label: string | undefined): { readonly index?: number; readonly snapshot?: number } {
+  const match = /^(?:.*? )?(\d+)(?: of snapshot (\d+))?$/.exec(label ?? '');
+  if (!match) return {};
+  return { index: Number(match[1]), ...(match[2] !== undefined && { snapshot: Number(match[2]) }) };
+}
+
 /** Roles that come in millions of clusters and have no labels. */
 export const BULK_ROLES = [
   'data',

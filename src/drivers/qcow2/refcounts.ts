@@ -71,6 +71,13 @@ export function* refcountBlocks(device: Device, g: Geometry): Generator<Refcount
   }
 }
 
+/** Where block `index` stands (bytes): 0 when there is none, undefined when its entry breaks a rule. */
+export function blockOf(device: Device, g: Geometry, index: number): number | undefined {
+  const entry = new DataView(readBytes(device, g.refcountTableOffset + index * 8, 8).buffer);
+  const offset = entry.getUint32(0) * 2 ** 32 + entry.getUint32(4);
+  return entry.getUint32(4) % g.clusterSize === 0 && offset < device.size ? offset : undefined;
+}
+
 /** Widths of 1 to 32 bits. */
 function markCounted(words: Int32Array, count: number, width: number, first: number, counted: ClusterBitmap): void {
   const perWord = 32 / width;

@@ -23,6 +23,9 @@ export interface Snapshot extends SnapshotInfo {
   readonly l1Offset: number;
   readonly l1Entries: number;
   readonly extraDataSize: number;
+  /** Bytes of the id and of the name, which stand behind the extra data. */
+  readonly idSize: number;
+  readonly nameSize: number;
   /** Instructions executed; absent when not recorded. */
   readonly icount?: number;
 }
@@ -83,6 +86,8 @@ function readEntry(window: Window, index: number, offset: number): Snapshot {
     l1Offset: entry.l1_table_offset,
     l1Entries: entry.l1_size,
     extraDataSize: extra,
+    idSize: entry.id_str_size,
+    nameSize: entry.name_size,
     id: text(idAt, entry.id_str_size),
     name: text(idAt + entry.id_str_size, entry.name_size),
     vmStateSize: has('vm_state_size_large') ? known.vm_state_size_large : entry.vm_state_size,

@@ -4,22 +4,26 @@
  * changes under it, because after each change the driver opens the device anew.
  */
 import { type Extent, type ExtentColumns, INVALID } from '../../bytes/extents.ts';
+import type { Field, FieldList, FieldWrite, Hop } from '../../bytes/field.ts';
+import { namesFrom } from '../../bytes/fields/complete.ts';
+import { encodeAt, fieldAt, listAt } from '../../bytes/fields/tree.ts';
 import { type Progress, runToEnd } from '../../bytes/progress.ts';
 import { Ranges } from '../../bytes/ranges.ts';
 import { hex64 } from '../../bytes/size.ts';
-import { inspect, type Row } from '../../bytes/struct.ts';
 import { type Device, readBytes } from '../../device/device.ts';
 import { ImageError } from '../../errors.ts';
 import type { BackingReference, ConversionOptions, Image, ImageInfo, MappingRows, Region } from '../driver.ts';
 import type { CheckReport } from '../finding.ts';
+import { QedFields } from './fields.ts';
 import { clusterFault, type Geometry, tableFault } from './geometry.ts';
 import { backingName, geometry, readHeader } from './header.ts';
-import { Header } from './layout.ts';
+import type { Header } from './layout.ts';
 import { ownership } from './regions.ts';
 import { reportOf } from './rules.ts';
 import { conversionOptions } from './source.ts';
 import { faultText, Survey } from './survey.ts';
 import { entryValue, PIECE_ENTRIES, runs } from './tables.ts';
+import { trace } from './trace.ts';
 
 /** One answer needs one run: read little, and stop as soon as it is closed. */
 const ONE_RUN = { batch: 1, piece: 512 } as const;
@@ -31,6 +35,7 @@ export class QedImage implements Image {
   readonly header: Header;
   readonly geometry: Geometry;
   readonly backing: BackingReference | undefined;
+  #tree: QedFields | undefined;
   #survey: Survey | undefined;
   #report: CheckReport | undefined;
 
@@ -140,8 +145,34 @@ export class QedImage implements Image {
     };
   }
 
-  headerRows(): readonly Row[] {
-    return inspect(Header, readBytes(this.device, 0, Header.size));
+  fields(region: Region, from: number, to: number): readonly Field[] {
+    return this.#named.fieldsIn(region, from, to);
+  }
+
+  field(path: string): Field {
+    return fieldAt(this.#named.root, path, this.#named.read);
+  }
+
+  fieldList(path: string, limit: number): FieldList {
+    return listAt(this.#named.root, path, limit, this.#named.read);
+  }
+
+  fieldNames(start: string): readonly string[] {
+    return namesFrom(this.#named.root, start, this.#named.read);
+  }
+
+  encodeField(path: string, value: string): FieldWrite {
+    return encodeAt(this.#named.root, path, value, this.#named.read);
+  }
+
+  trace(guest: number): readonly Hop[] {
+    return trace(this, this.#named, guest);
+  }
+
+  /** Made when first asked for. */
+  get #named(): QedFields {
+    this.#tree ??= new QedFields(this.device, this.header, this.geometry);
+    return this.#tree;
   }
 
   /** What is wrong with the entry that makes a guest cluster unreadable, and where it points. */

@@ -8,6 +8,13 @@ import type { Region } from '../driver.ts';
 import type { Geometry } from './geometry.ts';
 import type { Survey, TablePlace } from './survey.ts';
 
+const L2_LABEL = 'l2 table ';
+
+/** The L1 index that a label names. */
+export function placeNamed(label: string | undefined): number | undefined {
+  return label?.startsWith(L2_LABEL) ? Number(label.slice(L2_LABEL.length)) : undefined;
+}
+
 /** What `regions` needs beside a survey, in slices. */
 export function* ownership(g: Geometry, survey: Survey, fileSize: number): Generator<Progress, Iterable<Region>> {
   const tables = yield* sorted(survey.tables, ({ offset }) => offset, 'sorting tables');
@@ -39,7 +46,7 @@ function* regions(
       region = { role: 'overlap' };
     } else if (place && tableStart <= at) {
       to = Math.min(tableEnd(g, place), stop);
-      region = place.index < 0 ? { role: 'l1' } : { role: 'l2', label: `l2 table ${place.index}` };
+      region = place.index < 0 ? { role: 'l1' } : { role: 'l2', label: `${L2_LABEL}${place.index}` };
     } else if (used.has(at)) {
       to = Math.min(used.nextClear(at), tableStart, stop);
       region = { role: 'data' };

@@ -90,8 +90,12 @@ describe('features', () => {
 });
 
 test('the header, field by field where it stands', () => {
-  const rows = image(backing).headerRows();
-  expect(rows.map((r) => r.offset)).toEqual([0, 4, 8, 12, 16, 24, 32, 40, 48, 56, 60]);
-  expect(rows.find((r) => r.name === 'cluster_size')?.text).toBe('4096 (4 KiB)');
-  expect(rows.find((r) => r.name === 'features')?.text).toBe('0x1 (backing_file)');
+  const opened = image(backing);
+  const { fields, next } = opened.fieldList('header', 100);
+  expect(fields.map((field) => field.offset).slice(0, 11)).toEqual([0, 4, 8, 12, 16, 24, 32, 40, 48, 56, 60]);
+  expect(fields.at(-1)).toMatchObject({ path: 'header.backing_filename', text: opened.backing?.file });
+  expect(next).toBeUndefined();
+  expect(opened.field('header.cluster_size').text).toBe('4096 (4 KiB)');
+  expect(opened.field('header.features').text).toBe('0x1 (backing_file)');
+  expect(opened.field('header.features.backing_file').text).toBe('1');
 });
