@@ -1,5 +1,7 @@
 /** What lies at one byte of the file: the bytes around it, who owns it, its fields, and the guest byte it holds. */
+import type { Field } from '../bytes/field.ts';
 import { type Device, readBytes } from '../device/device.ts';
+import type { Image } from '../drivers/driver.ts';
 import type { ExtentTable } from './extent-table.ts';
 import type { Inspection, Side } from './panels.ts';
 import type { Scene } from './scene.ts';
@@ -30,15 +32,36 @@ export function inspect(at: InspectedSide, host: number, rows: number): Inspecti
   const region = map?.complete ? map.regionAt(byte) : undefined;
   const before = side === 'source' && scene.sourceIsOnDisk ? undefined : bytesBefore(session.file, offset, bytes);
   const guest = guestAt(table, byte);
+  const fields = map?.complete ? fieldsIn(image, map, offset, offset + bytes.length) : [];
+  const current = fieldAt(fields, byte);
   return {
     side,
     offset,
     bytes,
     ...(region && { region }),
-    fields: [],
+    fields,
+    ...(current && { current }),
     ...(guest === undefined ? {} : { guest }),
     ...(before === undefined ? {} : { before }),
   };
+}
+
+/** Of every structure that shows in the bytes `from` .. `to` - 1. */
+function fieldsIn(image: Image, map: SideMap, from: number, to: number): Field[] {
+  const fields: Field[] = [];
+  for (let at = from; at < to; ) {
+    const region = map.regionAt(at);
+    const end = Math.min(region.offset + region.length, to);
+    fields.push(...image.fields(region, at, end));
+    at = end;
+  }
+  return fields;
+}
+
+/** The one that says most of the byte: the smallest that holds it. */
+function fieldAt(fields: readonly Field[], byte: number): Field | undefined {
+  const holding = fields.filter(({ offset, size }) => offset <= byte && byte < offset + size);
+  return holding.sort((a, b) => a.size - b.size)[0];
 }
 
 /** The bytes on the disk, as far as the file goes, when they are others. */

@@ -57,7 +57,8 @@ describe('fields of the samples', () => {
     const random = new Random(7);
     const width = Number(image.info().specific['refcount-bits'] ?? 0);
     const numbers = allFields(image).filter(
-      ({ path, text, parts }) => parts || (/^(0x[0-9a-f]+|\d+)( \(.*\))?$/.test(text) && !/(padding|data|id)$/.test(path)),
+      ({ path, text, parts }) =>
+        parts || (/^(0x[0-9a-f]+|\d+)( \(.*\))?$/.test(text) && !/(padding|data|id)$/.test(path)),
     );
     for (let i = 0; i < 200; i++) {
       const field = random.pick(numbers);

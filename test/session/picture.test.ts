@@ -173,6 +173,13 @@ describe('a picture', () => {
       const picture = refreshed(new Picture(), session);
       expect(marked(picture, 'source')).toEqual([]);
       expect(markedUnits(picture, 'source')).toEqual([]);
+      for (const { offset, role } of session.image.regions()) {
+        const seen = picture.inspect(session, 'source', offset, 8);
+        const end = (seen?.offset ?? 0) + (seen?.bytes.length ?? 0);
+        expect(seen?.region?.role).toBe(role);
+        expect(seen?.fields.every((f) => f.offset + f.size > (seen?.offset ?? 0) && f.offset < end)).toBe(true);
+        if (['l1', 'l2'].includes(role)) expect(seen?.current?.path).toMatch(/^l[12]\[/);
+      }
       session.close();
     });
   });
