@@ -194,7 +194,10 @@ function options(typed: string, texts: readonly string[]): Found[] {
 
 /** What the open image tells; the screen adds the offsets it shows. */
 export function sessionContext({ session }: Debugger): CompletionContext {
-  return { steps: () => session?.steps ?? [] };
+  return {
+    fields: (start) => session?.image.fieldNames(start) ?? [],
+    steps: () => session?.steps ?? [],
+  };
 }
 
 /** As node:readline asks, for the line before the cursor. */

@@ -2,7 +2,6 @@
  * Enter on a place: the next stop of the way from a guest byte to its host byte (L1 entry, L2 entry, the data), or
  * what the field under the cursor points at.
  */
-import type { Hop } from '../bytes/field.ts';
 import type { Desk } from './desk.ts';
 
 /** Always true: the key was used. */
@@ -42,7 +41,7 @@ function begin(desk: Desk, guest: number): boolean {
   const { side, session, picture } = desk;
   const image = session && picture.image(side);
   if (!image || guest >= image.size) return true;
-  const hops = (image as { trace?(byte: number): readonly Hop[] }).trace?.(guest) ?? [];
+  const hops = image.trace(guest);
   const [first] = hops;
   if (first) {
     desk.step({ side, guest, hops, at: 0 });
