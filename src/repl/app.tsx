@@ -80,18 +80,19 @@ function TwoColumns({ draws: { panels } }: { readonly draws: Draws }): ReactNode
   );
 }
 
+/** The inspector's column is wide enough for sixteen bytes a line. */
 function ThreeColumns({ draws: { panels } }: { readonly draws: Draws }): ReactNode {
   return (
     <Box flexGrow={1} flexBasis={0}>
-      <Box flexDirection="column" flexGrow={8} flexBasis={0}>
+      <Box flexDirection="column" flexGrow={7} flexBasis={0}>
         <Fill draw={panels.extents} share={5} />
         <Fill draw={panels.transcript} share={4} />
       </Box>
-      <Box flexDirection="column" flexGrow={9} flexBasis={0}>
+      <Box flexDirection="column" flexGrow={8} flexBasis={0}>
         <Fill draw={panels.clusters} share={5} />
         <Fill draw={panels.steps} share={3} />
       </Box>
-      <Fill draw={panels.inspector} share={8} />
+      <Fill draw={panels.inspector} share={10} />
     </Box>
   );
 }
