@@ -30,11 +30,11 @@ export interface Group {
   member(name: string): Node | undefined;
 }
 
-/** Nodes by index. */
-export interface List {
+/** Nodes by index. `T`: what they are, where all are there. */
+export interface List<T extends Node | Missing = Node | Missing> {
   readonly kind: 'list';
   readonly count: number;
-  at(index: number): Node | Missing;
+  at(index: number): T;
   /** The first index at or after `from` that holds something, or `count`. Absent: all do. */
   next?(from: number): number;
   /** The indexes of what belongs to a byte address: `refcount[@0x50000]`. */
@@ -108,14 +108,18 @@ function located(list: List, at: string, address: number): readonly number[] {
   throw noSuch(`${at} has no place for a byte address with [@ ]`);
 }
 
+/** An index this large may be meant as a byte address. */
+const ADDRESS_LIKE = 512;
+
 function entry(list: List, at: string, index: number): Node {
+  const isByte = list.addressOf && index >= ADDRESS_LIKE;
+  const address = isByte ? `${at}[@0x${index.toString(16)}] if that is a ${list.addressOf} byte` : undefined;
   if (index < list.count) {
     const found = list.at(index);
     if (found.kind !== 'missing') return found;
-    throw noSuch(`there is no ${at}[${index}]: ${found.why}`);
+    throw noSuch(`there is no ${at}[${index}]: ${found.why}`, address);
   }
   const range = list.count === 0 ? 'there are none' : `there are ${list.count}, ${at}[0] to ${at}[${list.count - 1}]`;
-  const address = list.addressOf ? `${at}[@0x${index.toString(16)}], if that is a ${list.addressOf} byte` : undefined;
   throw noSuch(`there is no ${at}[${index}]: ${range}`, address);
 }
 
@@ -237,9 +241,8 @@ function collect(
   }
 }
 
-/** Fields of a table, `stride` bytes apart from `base` on, that lie in the bytes `from` .. `to` - 1. */
+/** Entries of a table, `stride` bytes apart from `base` on. */
 export interface Row {
-  readonly list: List;
   readonly path: string;
   readonly base: number;
   /** Bytes; below 1 for counters of less than a byte. */
@@ -247,22 +250,22 @@ export interface Row {
   /** The index of the entry at `base`, and how many follow. */
   readonly first: number;
   readonly count: number;
+  at(index: number): Leaf;
 }
 
-export function fieldsInRow(
-  { list, path, base, stride, first, count }: Row,
-  from: number,
-  to: number,
-  read: Read,
-): Field[] {
+/** Those of the row that lie in the bytes `from` .. `to` - 1: read at once, as there may be thousands. */
+export function fieldsInRow(row: Row, from: number, to: number, read: Read): Field[] {
+  const { path, base, stride, first, count, at } = row;
   const low = Math.max(0, Math.floor((from - base) / stride));
-  const high = Math.min(count, Math.ceil((to - base) / stride), low + LIST_LIMIT, list.count - first);
-  const found: Field[] = [];
-  for (let i = low; i < high; i++) {
-    const node = list.at(first + i);
-    if (node.kind === 'leaf') found.push(fieldOf(node, `${path}[${first + i}]`, read));
-  }
-  return found;
+  const high = Math.min(count, Math.ceil((to - base) / stride), low + LIST_LIMIT);
+  if (low >= high) return [];
+  const start = base + Math.floor(low * stride);
+  const bytes = read(start, Math.ceil(high * stride) - Math.floor(low * stride));
+  const part: Read = (offset, length) => bytes.subarray(offset - start, offset - start + length);
+  return Array.from({ length: high - low }, (_, i) => {
+    const index = first + low + i;
+    return fieldOf(at(index), `${path}[${index}]`, part);
+  });
 }
 
 /** Fields under a node that is no long table, that lie in the bytes. */

@@ -4,7 +4,7 @@
  */
 
 import type { Field } from '../../bytes/field.ts';
-import { fieldsInRow, fieldsUnder, type List, type Node } from '../../bytes/fields/tree.ts';
+import { fieldsInRow, fieldsUnder, type Leaf, type List, type Node } from '../../bytes/fields/tree.ts';
 import type { Region } from '../driver.ts';
 import type { Qcow2Fields, TableSet } from './fields.ts';
 import { refcountBits } from './geometry.ts';
@@ -88,9 +88,9 @@ class Finder {
     return node ? fieldsUnder(node, name, this.#bytes.from, this.#bytes.to, this.#tree.read) : [];
   }
 
-  #row(list: List, path: string, base: number, stride: number, first = 0, count = list.count): Field[] {
+  #row({ count, at }: List<Leaf>, path: string, base: number, stride: number): Field[] {
     const { from, to } = this.#bytes;
-    return fieldsInRow({ list, path, base, stride, first, count }, from, to, this.#tree.read);
+    return fieldsInRow({ path, base, stride, first: 0, count, at }, from, to, this.#tree.read);
   }
 
   #l1(set: TableSet): Field[] {
@@ -138,8 +138,10 @@ class Finder {
       if (found >= table.count) return [];
     }
     const base = blockOf(device, g, found) as number;
-    const first = found * g.refcountsPerBlock;
-    return this.#row(this.#tree.refcounts(), 'refcount', base, refcountBits(g) / 8, first, g.refcountsPerBlock);
+    const { refcountsPerBlock: count } = g;
+    const at = (cluster: number): Leaf => this.#tree.counter(base, cluster);
+    const row = { path: 'refcount', base, stride: refcountBits(g) / 8, first: found * count, count, at };
+    return fieldsInRow(row, this.#bytes.from, this.#bytes.to, this.#tree.read);
   }
 
   #bitmapTable(index: number): Field[] {

@@ -2,9 +2,10 @@
  * The named fields of a qcow2 image: `header`, `extension[i]`, `l1[i]`, `l2[i][j]`, `refcount_table[i]`,
  * `refcount[CLUSTER]`, `snapshot[i]` with tables of its own, `bitmap[i]` with its table.
  */
+import type { Codec } from '../../bytes/fields/codec.ts';
 import { counterCodec } from '../../bytes/fields/counter-codec.ts';
 import { entryCodec } from '../../bytes/fields/entry-codec.ts';
-import { type Group, group, type List, type Missing, nextSet, type Read } from '../../bytes/fields/tree.ts';
+import { type Group, group, type Leaf, type List, type Missing, nextSet, type Read } from '../../bytes/fields/tree.ts';
 import { hex } from '../../bytes/size.ts';
 import { type Device, readBytes } from '../../device/device.ts';
 import { l1State } from './entry.ts';
@@ -32,12 +33,16 @@ export class Qcow2Fields {
   readonly read: Read;
   readonly #device: Device;
   readonly #g: Geometry;
+  /** One for each place of a counter in its byte. */
+  readonly #counters: readonly Codec[];
 
   constructor(image: Claimants) {
     const { device, header, geometry, snapshotTable, bitmapTable } = image;
     this.#device = device;
     this.#g = geometry;
     this.read = (offset, length) => readBytes(device, offset, length);
+    const width = refcountBits(geometry);
+    this.#counters = Array.from({ length: Math.max(1, 8 / width) }, (_, i) => counterCodec(width, i * width));
     const active = this.active;
     const { snapshots } = snapshotTable;
     const { bitmaps } = bitmapTable;
@@ -68,7 +73,7 @@ export class Qcow2Fields {
     return { l1Offset, l1Entries, diskSize: diskSize ?? this.#g.size, prefix: `snapshot[${index}].` };
   }
 
-  l1({ l1Offset, l1Entries, diskSize }: TableSet): List {
+  l1({ l1Offset, l1Entries, diskSize }: TableSet): List<Leaf> {
     const covers = bytesPerL2(this.#g);
     const codec = entryCodec({ endian: 'big', words: [L1Entry], empty: 'unallocated' });
     return {
@@ -114,7 +119,7 @@ export class Qcow2Fields {
     return offset > 0 ? offset : missing(`${prefix}l1[${slot}] is unallocated, so it has no L2 table`);
   }
 
-  l2Table({ diskSize }: TableSet, slot: number, table: number): List {
+  l2Table({ diskSize }: TableSet, slot: number, table: number): List<Leaf> {
     const { clusterSize, l2Entries, l2EntrySize, dataFile } = this.#g;
     const extended = l2EntrySize === 16;
     const codec = entryCodec({
@@ -139,7 +144,7 @@ export class Qcow2Fields {
     };
   }
 
-  refcountTable(): List {
+  refcountTable(): List<Leaf> {
     const { refcountTableOffset, refcountTableClusters, clusterSize } = this.#g;
     const count = (refcountTableClusters * clusterSize) / 8;
     const codec = entryCodec({ endian: 'big', words: [RefcountTableEntry], empty: 'unallocated' });
@@ -161,9 +166,6 @@ export class Qcow2Fields {
   /** Counters, by the number of the cluster they count. */
   refcounts(): List {
     const { refcountsPerBlock, refcountTableClusters, clusterSize } = this.#g;
-    const width = refcountBits(this.#g);
-    const perByte = Math.max(1, 8 / width);
-    const codecs = Array.from({ length: perByte }, (_, i) => counterCodec(width, i * width));
     const count = ((refcountTableClusters * clusterSize) / 8) * refcountsPerBlock;
     return {
       kind: 'list',
@@ -174,18 +176,24 @@ export class Qcow2Fields {
         const block = blockOf(this.#device, this.#g, index);
         if (block === 0) return missing(`refcount_table[${index}] is unallocated, and the refcount is 0`);
         if (block === undefined) return missing(`refcount_table[${index}] leads to no place for a refcount block`);
-        const offset = block + Math.floor(((cluster % refcountsPerBlock) * width) / 8);
-        const codec = codecs[cluster % perByte] as (typeof codecs)[number];
-        return {
-          kind: 'leaf',
-          offset,
-          codec,
-          spec: 'qcow2: Refcounts',
-          doc: `of the cluster at ${hex(cluster * clusterSize)}`,
-        };
+        return this.counter(block, cluster);
       },
       next: (from) => this.#nextCounter(from, count),
       locate: (host) => [Math.floor(host / clusterSize)],
+    };
+  }
+
+  /** The refcount of a cluster, in the block at `block` (bytes). */
+  counter(block: number, cluster: number): Leaf {
+    const { refcountsPerBlock, clusterSize } = this.#g;
+    const width = refcountBits(this.#g);
+    const bit = (cluster % refcountsPerBlock) * width;
+    return {
+      kind: 'leaf',
+      offset: block + Math.floor(bit / 8),
+      codec: this.#counters[(bit % 8) / Math.min(width, 8)] as Codec,
+      spec: 'qcow2: Refcounts',
+      doc: `of the cluster at ${hex(cluster * clusterSize)}`,
     };
   }
 
@@ -216,7 +224,7 @@ export class Qcow2Fields {
     return count;
   }
 
-  bitmapTable(offset: number, entries: number): List {
+  bitmapTable(offset: number, entries: number): List<Leaf> {
     const codec = entryCodec({ endian: 'big', words: [BitmapTableEntry], empty: 'zeros' });
     const { spec, fields } = BitmapTableEntry;
     return {

@@ -41,19 +41,19 @@ export class QedFields {
     const found: Field[] = [];
     const { read } = this;
     const { l1Offset, tableBytes, tableEntries, clusterSize } = this.#g;
-    const tables = { stride: 8, first: 0, count: tableEntries } as const;
+    const entries = { stride: 8, first: 0, count: tableEntries } as const;
     if (role === 'header' || role === 'overlap')
       found.push(...fieldsUnder(this.root.member('header') as Group, 'header', from, to, read));
     if (role === 'l1' || role === 'overlap') {
-      found.push(...fieldsInRow({ ...tables, list: this.#l1(), path: 'l1', base: l1Offset }, from, to, read));
+      found.push(...fieldsInRow({ ...entries, at: this.#l1().at, path: 'l1', base: l1Offset }, from, to, read));
     }
     if (role === 'l2' || role === 'overlap') {
       const start = Math.max(offset - (offset % clusterSize) - tableBytes, 0);
       const slot = this.#slotOf(placeNamed(label), start, Math.min(offset + length, to), from);
       const table = slot === undefined ? undefined : this.l2Offset(slot);
       if (slot !== undefined && typeof table === 'number') {
-        const list = this.#l2Table(slot, table);
-        found.push(...fieldsInRow({ ...tables, list, path: `l2[${slot}]`, base: table }, from, to, read));
+        const { at } = this.#l2Table(slot, table);
+        found.push(...fieldsInRow({ ...entries, at, path: `l2[${slot}]`, base: table }, from, to, read));
       }
     }
     return found.sort((a, b) => a.offset - b.offset);
@@ -81,7 +81,7 @@ export class QedFields {
     return { kind: 'missing', why: `l1[${slot}]: ${faultText(this.#g, fault, 'table')}` };
   }
 
-  #l1(): List {
+  #l1(): List<Leaf> {
     const { l1Offset, tableEntries } = this.#g;
     const covers = bytesPerL2(this.#g);
     const codec = entryCodec({ endian: 'little', words: [L1Entry], empty: 'unallocated' });
@@ -121,7 +121,7 @@ export class QedFields {
     };
   }
 
-  #l2Table(slot: number, table: number): List {
+  #l2Table(slot: number, table: number): List<Leaf> {
     const { tableEntries, clusterSize } = this.#g;
     const codec = entryCodec({ endian: 'little', words: [L2Entry], empty: 'unallocated' });
     const { spec, fields } = L2Entry;
