@@ -350,11 +350,13 @@ main(process.argv.slice(2)).then(
     process.exitCode = status;
   },
   (error: unknown) => {
+    let status = 1;
     try {
-      process.exitCode = bug(error);
+      status = bug(error);
     } catch {
       // Nobody reads standard error either.
-      process.exitCode = 1;
     }
+    // At once: who sends commands may keep the pipe open for long.
+    process.exit(status);
   },
 );

@@ -1,6 +1,6 @@
 /**
  * A folder for a copy to practise on: private, in the folder for temporary files, and gone at the end, also when the
- * program ends without being asked.
+ * program ends without being asked or is told to end by a signal.
  */
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,10 +10,10 @@ import { ImageError } from '../errors.ts';
 export class Scratch {
   /** Readable and writable by its owner alone. */
   readonly folder: string;
-  readonly #atExit = (): void => this.remove();
 
   /** Throws ImageError `no-scratch-folder`. */
   constructor(tmp = tmpdir()) {
+    watchTheEnd();
     try {
       this.folder = mkdtempSync(join(tmp, 'platter-lesson-'));
     } catch (error) {
@@ -23,7 +23,7 @@ export class Scratch {
         tryThis: 'set TMPDIR to a folder that can be written',
       });
     }
-    process.once('exit', this.#atExit);
+    folders.add(this.folder);
   }
 
   /** Empties the folder and puts one file there; answers its path. */
@@ -35,7 +35,30 @@ export class Scratch {
   }
 
   remove(): void {
-    process.removeListener('exit', this.#atExit);
     rmSync(this.folder, { recursive: true, force: true });
+    folders.delete(this.folder);
   }
+}
+
+/** Those that are there. */
+const folders = new Set<string>();
+let watching = false;
+
+/** From the first folder on; a listener that came and went could swallow a signal. */
+function watchTheEnd(): void {
+  if (watching) return;
+  watching = true;
+  process.once('exit', removeAll);
+  for (const signal of ['SIGHUP', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      removeAll();
+      // Where nobody else listens, the signal would have ended the program: it is sent again to do so.
+      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+    });
+  }
+}
+
+function removeAll(): void {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  folders.clear();
 }

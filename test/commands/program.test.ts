@@ -129,6 +129,12 @@ describe('the command line', () => {
     expect(shell('set -o pipefail; $P map --output=json $START | head -1').status).toBe(0);
     const { out } = shell('yes map | head -2000 | ($P $START 2>/dev/null; echo status $? >&2) | head -1');
     expect(out).toContain('status 0\n');
+    // Whoever sends commands may keep the pipe open: the end does not wait for theirs.
+    const feed = '(for i in 1 2 3; do echo map; sleep 0.2; done; sleep 20)';
+    const { out: ended } = shell(
+      `exec 3< <(${feed}); (timeout 10 $P $START <&3 2>/dev/null; echo status $? >&2) | head -1`,
+    );
+    expect(ended).toContain('status 0\n');
   });
 
   it('quit ends the run; what follows is not run', () => {

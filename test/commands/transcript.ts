@@ -49,6 +49,6 @@ export async function transcript(lines: readonly string[], options: TranscriptOp
     const text = sink.toString();
     return { text: options.folder ? text.replaceAll(`${options.folder}/`, '') : text, status: runner.status };
   } finally {
-    host.close();
+    host.end();
   }
 }

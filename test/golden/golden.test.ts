@@ -29,7 +29,7 @@ async function replay(text: string, folder: string): Promise<string> {
       else if (line.startsWith('# ')) out.push(line);
     }
   } finally {
-    host.close();
+    host.end();
   }
   return `${out.join('\n').trimEnd()}\n`.replaceAll(`${folder}/`, '');
 }

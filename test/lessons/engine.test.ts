@@ -1,4 +1,6 @@
 /** What holds for every lesson, whoever wrote it: the copy, the user's own image, grading by state, pipes and scripts. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   copyFileSync,
   existsSync,
@@ -15,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { withSamples } from '../commands/transcript.ts';
-import { platter } from '../support/platter.ts';
+import { PROGRAM, platter } from '../support/platter.ts';
 import { Player } from './play.ts';
 
 let player: Player;
@@ -100,6 +102,26 @@ describe('the copy', () => {
     platter([], { input: 'tour\nmap\n' });
     expect(readdirSync(copies)).toEqual([]);
   });
+
+  it.each(['SIGTERM', 'SIGHUP'] as const)(
+    'is removed when %s ends the program, which ends as it would have',
+    async (signal) => {
+      const program = spawn(process.execPath, [PROGRAM], { stdio: ['pipe', 'pipe', 'ignore'] });
+      const ended = once(program, 'exit');
+      program.stdin.write('tour\n');
+      let out = '';
+      await new Promise<void>((resolve) => {
+        program.stdout.on('data', (part) => {
+          out += String(part);
+          if (out.includes('lesson leave')) resolve();
+        });
+      });
+      expect(readdirSync(copies)).toHaveLength(1);
+      program.kill(signal);
+      expect(await ended).toEqual([null, signal]);
+      expect(readdirSync(copies)).toEqual([]);
+    },
+  );
 
   it('that cannot be made is refused, and says why', async () => {
     process.env['TMPDIR'] = join(copies, 'nowhere');
