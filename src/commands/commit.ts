@@ -1,6 +1,6 @@
 /** `commit`: the staged steps reach the file. */
 import { commitSteps } from '../session/commit.ts';
-import type { Session } from '../session/session.ts';
+import { labelOf } from '../session/plan.ts';
 import { imageCommand } from './command.ts';
 import { commitFacts } from './conversion-report.ts';
 import { file, flagWith } from './params.ts';
@@ -31,8 +31,3 @@ export const commit = imageCommand({
     return { kind: 'facts', facts };
   },
 });
-
-/** The commands, for the journal. */
-function labelOf({ steps }: Session): string {
-  return steps.flatMap(({ line, applied }) => (applied ? [line] : [])).join('; ');
-}

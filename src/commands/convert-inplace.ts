@@ -69,7 +69,7 @@ function* stage(session: Session, line: string, format: string, o: Request): Gen
 /** Stages the conversion, shows the plan, and takes the step back. */
 function* dryRun(session: Session, format: string, o: Request): Generator<Progress, View> {
   yield* stage(session, `convert-inplace ${format}`, format, o);
-  const view = planView(session);
+  const view = yield* planView(session);
   session.undo();
   return view;
 }

@@ -1,8 +1,10 @@
 /**
  * Gathers neighbouring writes into large ones: a system call for each L2 table or refcount block would cost more
- * than the bytes do. Order between the gathered writes and what follows is kept.
+ * than the bytes do. Order between the gathered writes and what follows is kept; the gathered write has their labels,
+ * a few of them spelled out.
  */
 import type { Device } from './device.ts';
+import { Labels } from './labels.ts';
 
 /** Bytes. Beyond this, larger writes are no faster. */
 export const COMBINED = 2 ** 20;
@@ -10,6 +12,7 @@ export const COMBINED = 2 ** 20;
 export class CombiningDevice implements Device {
   readonly #base: Device;
   readonly #buffer: Uint8Array;
+  readonly #labels = new Labels();
   #offset = 0;
   #length = 0;
 
@@ -44,6 +47,7 @@ export class CombiningDevice implements Device {
         }
       }
       const count = Math.min(bytes.length - at, this.#buffer.length - this.#length);
+      this.#labels.add(what);
       this.#buffer.set(bytes.subarray(at, at + count), this.#length);
       this.#length += count;
       at += count;
@@ -54,7 +58,8 @@ export class CombiningDevice implements Device {
   /** Passes on what is gathered; not a barrier. When that fails it is still gathered, and still read back. */
   drain(): void {
     if (this.#length === 0) return;
-    this.#base.write(this.#offset, this.#buffer.subarray(0, this.#length));
+    this.#base.write(this.#offset, this.#buffer.subarray(0, this.#length), this.#labels.text);
+    this.#labels.clear();
     this.#length = 0;
   }
 

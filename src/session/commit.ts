@@ -2,38 +2,17 @@
 import type { Progress } from '../bytes/progress.ts';
 import { type ConversionResult, convertInPlace, unclaimed } from '../convert/convert.ts';
 import { type CommitOptions, commit } from '../device/commit.ts';
-import type { CommitResult } from '../device/commit-source.ts';
-import { type PlannedWrite, plan, type StagedSource, stagedSource } from '../device/staged-source.ts';
+import type { CommitResult, CommitSource } from '../device/commit-source.ts';
+import { stagedSource } from '../device/staged-source.ts';
 import type { Driver, TargetRequest } from '../drivers/driver.ts';
 import { ImageError } from '../errors.ts';
 import type { Session } from './session.ts';
 
 /** Writes every applied step to the file. Throws ImageError `nothing-to-commit`, or what the commit throws. */
 export function* commitSteps(session: Session, options: CommitOptions): Generator<Progress, CommitResult> {
-  const source = sourceOf(session);
-  const result = yield* commit(session.file, source, options);
+  const result = yield* commit(session.file, sourceOf(session), options);
   session.committed();
   return result;
-}
-
-/** What `commitSteps` would write, in its order. */
-export function planSteps(session: Session): Plan {
-  const source = sourceOf(session);
-  const writes = plan(source);
-  const end = writes.reduce(
-    (most, { stage, offset, length }) => (stage === 'fresh' ? Math.max(most, offset + length) : most),
-    0,
-  );
-  const newSize = source.final().newSize;
-  return { writes, oldSize: source.oldSize, newSize, peakSize: Math.max(source.oldSize, newSize, end) };
-}
-
-export interface Plan {
-  readonly writes: readonly PlannedWrite[];
-  /** Bytes: the file's length before, after, and at most in between. */
-  readonly oldSize: number;
-  readonly newSize: number;
-  readonly peakSize: number;
 }
 
 /** The whole conversion in one go, metadata streaming into the file: nothing is staged, memory stays flat. */
@@ -46,7 +25,8 @@ export function* convertFile(
   return yield* convertInPlace(session.file, session.image, driver, request);
 }
 
-function sourceOf(session: Session): StagedSource {
+/** The applied steps as something to commit. Throws ImageError `nothing-to-commit`. */
+export function sourceOf(session: Session): CommitSource {
   const { staged } = session;
   if (!staged || staged.steps.length === 0) {
     throw new ImageError({ code: 'nothing-to-commit', what: 'there is no step to commit: nothing was changed' });

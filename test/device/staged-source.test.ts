@@ -3,12 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { runToEnd } from '../../src/bytes/progress.ts';
 import { Ranges } from '../../src/bytes/ranges.ts';
 import { commitOn } from '../../src/device/commit-core.ts';
+import type { CommitSource } from '../../src/device/commit-source.ts';
 import { type Device, readBytes } from '../../src/device/device.ts';
 import { Crash, Fuse } from '../../src/device/faulty.ts';
+import { MemoryDevice } from '../../src/device/memory.ts';
+import { recordCommit } from '../../src/device/recording.ts';
 import { recoverOn } from '../../src/device/recovery.ts';
 import { rollbackOn } from '../../src/device/rollback.ts';
 import { StagedDevice } from '../../src/device/staged.ts';
-import { plan, stagedSource } from '../../src/device/staged-source.ts';
+import { stagedSource } from '../../src/device/staged-source.ts';
 import { CrashDisk, CrashSite, IMAGE, JOURNAL, ROLLBACK } from '../support/crash-device.ts';
 
 const SIZE = 3 * 4096 + 100;
@@ -25,6 +28,20 @@ function staging(disk: CrashDisk, work: (device: Device) => void): StagedDevice 
 
 const freshDisk = (fuse?: Fuse): CrashDisk => new CrashDisk(new Map([[IMAGE, content()]]), fuse);
 const imageOf = (disk: CrashDisk): Uint8Array => disk.state.get(IMAGE) as Uint8Array;
+
+const onPaper = { imageId: { dev: '1', ino: '2' }, mtimeNs: '3', fixedSize: false, journalName: JOURNAL };
+
+/** What a commit would do to the image, in its order. */
+function plan(source: CommitSource): unknown[] {
+  const image = new MemoryDevice(content(), IMAGE);
+  const rules = { keep: false, journal: 'when-needed', label: '' } as const;
+  return runToEnd(recordCommit({ ...onPaper, image }, source, rules)).events.flatMap((event): unknown[] => {
+    if (event.op === 'resize') return [{ from: event.from, size: event.size }];
+    if (event.op !== 'write' || event.file !== 'image') return [];
+    const { stage, offset, length, what } = event;
+    return [{ stage, offset, length, what }];
+  });
+}
 
 const edit = fc.oneof(
   fc.record({
@@ -109,7 +126,7 @@ describe('stagedSource', () => {
     const source = stagedSource(staged, new Ranges());
     expect(plan(source)).toEqual([
       { stage: 'header', offset: 1024, length: 512, what: 'entry' },
-      { stage: 'truncate', offset: 5000, length: SIZE - 5000, what: 'cut off' },
+      { from: SIZE, size: 5000 },
     ]);
     runToEnd(commitOn(new CrashSite(disk), source, { keep: false, journal: 'when-needed', label: '' }));
     expect(disk.events.some((event) => event.op === 'link')).toBe(false);
