@@ -6,12 +6,12 @@ import type { Command } from './command.ts';
 import { commit } from './commit.ts';
 import { completion } from './completion.ts';
 import { convertInPlace } from './convert-inplace.ts';
-import { copy } from './copy.ts';
 import { copyHeader } from './copy-header.ts';
 import { discard } from './discard.ts';
-import { explain } from './explain.ts';
 import { exportCommand } from './export.ts';
+import { fork, forks, switchFork } from './fork.ts';
 import { getopts } from './getopts.ts';
+import { goTo } from './goto.ts';
 import { helpCommand } from './help.ts';
 import { info } from './info.ts';
 import { length } from './length.ts';
@@ -20,18 +20,14 @@ import { map } from './map.ts';
 import { open } from './open.ts';
 import { openTarget } from './open-target.ts';
 import { plan } from './plan.ts';
-import { print } from './print.ts';
 import { quit } from './quit.ts';
 import { recover } from './recover.ts';
 import { redo } from './redo.ts';
 import { rollback } from './rollback.ts';
-import { set } from './set.ts';
 import { setmap } from './setmap.ts';
 import { status } from './status.ts';
 import { steps } from './steps.ts';
 import { undo } from './undo.ts';
-import { whois } from './whois.ts';
-import { x } from './x.ts';
 
 export const CATALOG: readonly Command[] = [
   open,
@@ -42,12 +38,6 @@ export const CATALOG: readonly Command[] = [
   map,
   alloc,
   check,
-  explain,
-  whois,
-  print,
-  x,
-  set,
-  copy,
   exportCommand,
   convertInPlace,
   getopts,
@@ -58,6 +48,10 @@ export const CATALOG: readonly Command[] = [
   steps,
   undo,
   redo,
+  goTo,
+  fork,
+  switchFork,
+  forks,
   discard,
   commit,
   rollback,

@@ -23,6 +23,8 @@ export interface CompletionContext {
   offsets?(): readonly SeenOffset[];
   /** The steps taken. */
   steps?(): readonly { readonly number: number; readonly line: string }[];
+  /** The names of their branches. */
+  forks?(): readonly string[];
 }
 
 export interface SeenOffset {
@@ -169,6 +171,11 @@ function dynamic(
         (context.steps?.() ?? []).map(({ number, line }) => ({ value: String(number), note: line })),
         typed,
       );
+    case 'fork':
+      return starting(
+        (context.forks?.() ?? []).map((value) => ({ value })),
+        typed,
+      );
     case 'option':
       return options(typed, texts);
     case undefined:
@@ -192,11 +199,12 @@ function options(typed: string, texts: readonly string[]): Found[] {
     .map(([key, note]) => ({ value: `${begun}${key}=`, label: `${key}=`, note, more: true }));
 }
 
-/** What the open image tells; the screen adds the offsets it shows. */
-export function sessionContext({ session }: Debugger): CompletionContext {
+/** What the open image tells, whichever it is when Tab is pressed; the screen adds the offsets it shows. */
+export function sessionContext(host: Debugger): CompletionContext {
   return {
-    fields: (start) => session?.image.fieldNames(start) ?? [],
-    steps: () => session?.steps ?? [],
+    fields: (start) => host.session?.image.fieldNames(start) ?? [],
+    steps: () => host.session?.steps ?? [],
+    forks: () => host.session?.forks.map(({ name }) => name) ?? [],
   };
 }
 

@@ -66,10 +66,10 @@ function* stage(session: Session, line: string, format: string, o: Request): Gen
   });
 }
 
-/** Stages the conversion, shows the plan, and takes the step back. */
+/** Stages the conversion apart from the steps there are, shows the plan, and forgets it. */
 function* dryRun(session: Session, format: string, o: Request): Generator<Progress, View> {
-  yield* stage(session, `convert-inplace ${format}`, format, o);
-  const view = yield* planView(session);
-  session.undo();
-  return view;
+  return yield* session.aside(function* () {
+    yield* stage(session, `convert-inplace ${format}`, format, o);
+    return yield* planView(session);
+  });
 }

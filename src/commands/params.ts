@@ -17,14 +17,12 @@ export interface Param<T> {
   choices(): readonly string[];
   /** What could stand here besides, and depends on the machine, the image or the screen. */
   readonly completes?: Completes;
-  /** Present: it takes all words that are left, of which there is one at least. Only the last argument can. */
-  rest?(words: readonly string[]): T;
   /** Present: the argument may be left out, and this stands for it. */
   readonly fallback?: { readonly value: T };
 }
 
 /** `option`: keys of `-o`, separated by commas. `field`: a path as `print` takes it. `offset`: one seen on the screen. */
-export type Completes = 'file' | 'field' | 'offset' | 'command' | 'step' | 'option';
+export type Completes = 'file' | 'field' | 'offset' | 'command' | 'step' | 'fork' | 'option';
 
 /** `--name` without a value (`param` absent), or `--name VALUE`. */
 export interface Flag<T> {
@@ -72,18 +70,23 @@ export function file(placeholder: string, doc: string): Param<string> {
   return { ...text(placeholder, doc), completes: 'file' };
 }
 
-/** A number from `least` to `most`, in plain digits. */
-export function count(placeholder: string, doc: string, least: number, most: number): Param<number> {
+/** How many, or which one: a whole number, `least` at least. */
+export function count(placeholder: string, doc: string, least: number): Param<number> {
   return {
     placeholder,
     doc,
     choices: () => [],
     parse(word) {
-      const value = Number(word);
-      if (/^\d+$/.test(word) && value >= least && value <= most) return value;
-      throw new ImageError({ code: 'bad-number', what: `'${word}' is not a number from ${least} to ${most}` });
+      const value = /^\d{1,9}$/.test(word) ? Number(word) : -1;
+      if (value >= least) return value;
+      throw new ImageError({ code: 'bad-number', what: `'${word}' is not a number: expected ${least} or more` });
     },
   };
+}
+
+/** The name of a branch of the steps. */
+export function forkName(placeholder: string, doc: string): Param<string> {
+  return { ...text(placeholder, doc), completes: 'fork' };
 }
 
 /** The path of a field, as `print` takes it. */
@@ -140,21 +143,6 @@ export function orWord<T, W extends string>(word: W, param: Param<T>): Param<T |
     choices: () => [word, ...param.choices()],
     parse: (text) => (text === word ? word : param.parse(text)),
   };
-}
-
-/** As many words as there are. */
-export function list<T>(param: Param<T>): Param<readonly T[]> {
-  return {
-    ...param,
-    parse: (word) => [param.parse(word)],
-    rest: (words) => words.map(param.parse),
-    fallback: undefined,
-  };
-}
-
-/** Words that are one value, with or without quotes around them. */
-export function joined<T>(param: Param<T>): Param<T> {
-  return { ...param, rest: (words) => param.parse(words.join(' ')) };
 }
 
 export function optional<T, U>(param: Param<T>, value: U): Param<T | U> {

@@ -1,17 +1,18 @@
-/** `redo`: the step undone last is applied again. */
+/** `redo`: the steps undone last are applied again. */
 import { imageCommand } from './command.ts';
-import { message } from './view.ts';
+import { movedView } from './moves.ts';
+import { count, optional } from './params.ts';
 
 export const redo = imageCommand({
   name: 'redo',
   group: 'session',
   place: 'steps',
-  summary: 'Apply the step again that was undone last',
-  params: {},
+  summary: 'Apply the step again that was undone last, or N of them',
+  params: { n: optional(count('N', 'how many steps, 1 when left out', 1), 1) },
   flags: {},
-  examples: [{ line: 'open-target qed; undo; redo', image: 'start.qcow2' }],
-  run(session) {
-    const { number, line } = session.redo();
-    return message(`redone: step ${number}, ${line}`, { redone: number, line });
-  },
+  examples: [
+    { line: 'open-target qed; undo; redo', image: 'start.qcow2' },
+    { line: 'open-target qed; setmap --all; undo 2; redo 2', image: 'start.qcow2' },
+  ],
+  run: (session, { n }) => movedView(session.redo(n)),
 });

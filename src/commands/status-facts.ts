@@ -7,13 +7,33 @@ import type { Session } from '../session/session.ts';
 import type { Trouble, Troubles } from '../session/troubles.ts';
 import { ROLES_BY_WEIGHT, SHARES_BY_WEIGHT } from '../session/weights.ts';
 import { KIND_LOOKS, ROLE_LOOKS, SHARE_LOOKS } from './palette.ts';
+import { heldText } from './steps.ts';
 import type { Fact } from './view.ts';
 
 /** How many ranges are listed in words. */
 const LISTED = 8;
 
-/** `2 staged, nothing on disk yet; 1 undone`. */
-export function stepsFact({ steps }: Session): Fact[] {
+/** `2 staged, nothing on disk yet; 1 undone`, the fork where there is more than one, and what all of them hold. */
+export function stepsFacts(session: Session): Fact[] {
+  const { forks, staged } = session;
+  const here = forks.find(({ isCurrent }) => isCurrent);
+  const others = forks.flatMap(({ name, isCurrent }) => (isCurrent ? [] : [name]));
+  return [
+    ...stepsFact(session),
+    { key: 'fork', value: here?.name ?? '', only: 'json' },
+    { key: 'forks', value: forks.map(({ name }) => name), only: 'json' },
+    ...(others.length === 0
+      ? []
+      : [{ key: 'fork', value: `${here?.name}; also there: ${others.join(', ')}`, only: 'text' } as const]),
+    { key: 'staged-bytes', value: staged?.stagedBytes ?? 0, only: 'json' },
+    { key: 'spilled-bytes', value: staged?.spilledBytes ?? 0, only: 'json' },
+    ...(staged && staged.stagedBytes > 0
+      ? [{ key: 'held', label: 'held to undo and redo', value: heldText(staged), only: 'text' } as const]
+      : []),
+  ];
+}
+
+function stepsFact({ steps }: Session): Fact[] {
   const applied = steps.filter((step) => step.applied).length;
   const undone = steps.length - applied;
   const staged = applied === 0 ? 'none staged' : `${applied} staged, nothing of it on disk yet`;

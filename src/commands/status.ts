@@ -5,7 +5,7 @@ import { extentTotals } from '../session/extent-totals.ts';
 import { sceneOf } from '../session/scene.ts';
 import { troublesIn } from '../session/troubles.ts';
 import { imageCommand } from './command.ts';
-import { extentFacts, lastCheckFact, roleFacts, shareFacts, stepsFact, troubleFacts } from './status-facts.ts';
+import { extentFacts, lastCheckFact, roleFacts, shareFacts, stepsFacts, troubleFacts } from './status-facts.ts';
 import type { Fact } from './view.ts';
 
 /** Ranges of each sort in the JSON. */
@@ -59,7 +59,7 @@ export const status = imageCommand({
           ? []
           : [{ key: 'staged-size', value: image.device.size, unit: 'size' } as const]),
         ...(image.clusterSize > 0 ? [{ key: 'cluster-size', value: image.clusterSize, unit: 'size' } as const] : []),
-        ...stepsFact(session),
+        ...stepsFacts(session),
         ...lastCheckFact(session),
         ...sides,
         ...(target ? [{ key: 'shares', label: 'together', value: shareFacts(clusters.shares()) }] : []),

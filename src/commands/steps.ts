@@ -1,4 +1,6 @@
 /** `steps`: what was done since the image was opened. */
+import { sizeText } from '../bytes/size.ts';
+import type { Session } from '../session/session.ts';
 import { imageCommand } from './command.ts';
 
 export const steps = imageCommand({
@@ -6,9 +8,15 @@ export const steps = imageCommand({
   group: 'session',
   place: 'steps',
   summary: 'List the steps taken, undone ones too',
+  details:
+    'Of the fork you are on; `forks` lists the others. Below the list: what all steps of all forks hold so that they ' +
+    'can be undone and redone. What does not fit in memory lies in a temporary file without a name.',
   params: {},
   flags: {},
-  examples: [{ line: 'open-target qed; undo; steps', image: 'start.qcow2' }],
+  examples: [
+    { line: 'open-target qed; undo; steps', image: 'start.qcow2' },
+    { line: 'open-target qed; fork by-hand; steps', image: 'start.qcow2' },
+  ],
   run(session) {
     return {
       kind: 'table',
@@ -27,6 +35,24 @@ export const steps = imageCommand({
         line,
       ]),
       empty: 'no steps: the image is as it is in the file',
+      notes: [...forkNote(session), ...heldNote(session)],
     };
   },
 });
+
+function forkNote({ forks }: Session): string[] {
+  if (forks.length === 1) return [];
+  const here = forks.find(({ isCurrent }) => isCurrent);
+  return [`fork ${here?.name}; also there: ${forks.flatMap((one) => (one.isCurrent ? [] : [one.name])).join(', ')}`];
+}
+
+function heldNote({ staged }: Session): string[] {
+  return staged && staged.stagedBytes > 0 ? [`held to undo and redo: ${heldText(staged)}`] : [];
+}
+
+/** `48 KiB in memory, of at most 64 MiB`; `64 MiB in memory, 16 MiB in a temporary file`. */
+export function heldText({ stagedBytes, spilledBytes, memoryLimit }: NonNullable<Session['staged']>): string {
+  const kept = sizeText(stagedBytes - spilledBytes);
+  if (spilledBytes > 0) return `${kept} in memory, ${sizeText(spilledBytes)} in a temporary file`;
+  return `${kept} in memory, of at most ${sizeText(memoryLimit)}`;
+}

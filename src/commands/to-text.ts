@@ -8,7 +8,6 @@ import { verdictLines } from '../check/verdict.ts';
 import type { Finding } from '../drivers/finding.ts';
 import { whereText } from '../errors.ts';
 import { wrapped } from './help.ts';
-import { hexdumpLines } from './hexdump-text.ts';
 import { summarize } from './map-summary.ts';
 import { writeMapText } from './map-text.ts';
 import { printable, printableLines } from './printable.ts';
@@ -48,9 +47,6 @@ export function* writeText(view: View, sink: Sink, style: Style): Generator<Prog
     case 'map':
       if (view.shape === 'summary') return yield* writeSummary(view, sink, style);
       return (yield* writeMapText(view, sink, style)) > 0 ? 2 : 0;
-    case 'hexdump':
-      sink.text(lines(hexdumpLines(view, style)));
-      return 0;
     case 'parts':
       return yield* writeParts(view.parts, sink, style);
   }
@@ -105,8 +101,8 @@ function scalarText(value: Scalar | undefined, unit: Unit = 'plain'): string {
   return unit === 'size' ? sizeText(value) : hex(value);
 }
 
-function tableLines({ columns, rows, empty }: TableView, style: Style): string[] {
-  if (rows.length === 0) return [empty];
+function tableLines({ columns, rows, empty, notes = [] }: TableView, style: Style): string[] {
+  if (rows.length === 0) return [empty, ...notes];
   const cells = rows.map((row) => columns.map(({ unit }, i) => scalarText(row[i], unit)));
   const widths = columns.map(({ label }, i) =>
     cells.reduce((most, row) => Math.max(most, (row[i] ?? '').length), label.length),
@@ -119,7 +115,8 @@ function tableLines({ columns, rows, empty }: TableView, style: Style): string[]
       })
       .join('  ')
       .trimEnd();
-  return [style.heading(pad(columns.map(({ label }) => label))), ...cells.map(pad)];
+  const below = notes.length > 0 ? ['', ...notes.map(printable)] : [];
+  return [style.heading(pad(columns.map(({ label }) => label))), ...cells.map(pad), ...below];
 }
 
 function checkLines({ report, format }: CheckView, style: Style): string[] {

@@ -77,10 +77,9 @@ function subcommands(): readonly Command[] {
 }
 
 function signature({ name, place, params }: Command): string {
-  const words = Object.values(params).map(({ placeholder, fallback, rest }) => {
-    const word = rest ? `${placeholder}…` : placeholder;
-    return fallback ? `[${word}]` : `<${word}>`;
-  });
+  const words = Object.values(params).map(({ placeholder, fallback }) =>
+    fallback ? `[${placeholder}]` : `<${placeholder}>`,
+  );
   return [name, ...(place === 'image' ? ['<IMAGE>'] : []), ...words].join(' ');
 }
 

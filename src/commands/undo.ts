@@ -1,18 +1,22 @@
-/** `undo`: the last step is taken back. */
+/** `undo`: the last steps are taken back. */
 import { imageCommand } from './command.ts';
-import { message } from './view.ts';
+import { movedView } from './moves.ts';
+import { count, optional } from './params.ts';
 
 export const undo = imageCommand({
   name: 'undo',
   aliases: ['u'],
   group: 'session',
   place: 'steps',
-  summary: 'Take the last step back',
-  params: {},
+  summary: 'Take the last step back, or the last N',
+  details:
+    'Undone steps stay in the list, and `redo` applies them again. A new step takes their place: they are gone then, ' +
+    'unless another fork has them.',
+  params: { n: optional(count('N', 'how many steps, 1 when left out', 1), 1) },
   flags: {},
-  examples: [{ line: 'open-target qed; undo', image: 'start.qcow2' }],
-  run(session) {
-    const { number, line } = session.undo();
-    return message(`undone: step ${number}, ${line}`, { undone: number, line });
-  },
+  examples: [
+    { line: 'open-target qed; undo', image: 'start.qcow2' },
+    { line: 'open-target qed; setmap --all; undo 2', image: 'start.qcow2' },
+  ],
+  run: (session, { n }) => movedView(session.undo(n)),
 });

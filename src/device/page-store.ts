@@ -16,10 +16,13 @@ export const SECTOR = 512;
 const SLAB_PAGES = 256;
 
 export class PageStore {
-  readonly #memoryPages: number;
+  /** Slots below this one lie in memory. */
+  readonly memoryPages: number;
   readonly #slabs: Uint8Array[] = [];
   #masks = new Uint8Array(SLAB_PAGES);
+  /** Slots given back: those in memory, and those in the temporary file. */
   #freed: number[] = [];
+  #freedSpilled: number[] = [];
   #next = 0;
   #spill: TempFile | undefined;
   readonly #page = new Uint8Array(PAGE);
@@ -29,17 +32,22 @@ export class PageStore {
 
   /** `memoryLimit`: bytes of pages kept in memory. */
   constructor(memoryLimit: number) {
-    this.#memoryPages = Math.ceil(memoryLimit / PAGE);
+    this.memoryPages = Math.ceil(memoryLimit / PAGE);
   }
 
   /** Slots in use. */
   get used(): number {
-    return this.#next - this.#freed.length;
+    return this.#next - this.#freed.length - this.#freedSpilled.length;
   }
 
-  /** A slot with no sector valid. */
+  /** Slots in use that lie in the temporary file. */
+  get spilled(): number {
+    return Math.max(0, this.#next - this.memoryPages) - this.#freedSpilled.length;
+  }
+
+  /** A slot with no sector valid; in memory while there is one. */
   allocate(): number {
-    const slot = this.#freed.pop() ?? this.#next++;
+    const slot = this.#free() ?? this.#next++;
     if (slot >= this.#masks.length) {
       const longer = new Uint8Array(this.#masks.length * 2);
       longer.set(this.#masks);
@@ -50,13 +58,14 @@ export class PageStore {
   }
 
   free(slot: number): void {
-    this.#freed.push(slot);
+    (slot < this.memoryPages ? this.#freed : this.#freedSpilled).push(slot);
   }
 
   /** Gives everything back, memory and temporary file included. */
   clear(): void {
     this.#slabs.length = 0;
     this.#freed = [];
+    this.#freedSpilled = [];
     this.#next = 0;
     this.#spill?.close();
     this.#spill = undefined;
@@ -78,8 +87,8 @@ export class PageStore {
       target.set(this.#hot.subarray(at, at + target.length));
       return;
     }
-    if (slot >= this.#memoryPages) {
-      this.#spilled().read((slot - this.#memoryPages) * PAGE + at, target);
+    if (slot >= this.memoryPages) {
+      this.#spilled().read((slot - this.memoryPages) * PAGE + at, target);
       return;
     }
     const from = (slot % SLAB_PAGES) * PAGE + at;
@@ -88,7 +97,7 @@ export class PageStore {
 
   /** Writes inside one page, at `at` (bytes into the page). Does not touch the mask. */
   write(slot: number, at: number, bytes: Uint8Array): void {
-    if (slot >= this.#memoryPages) {
+    if (slot >= this.memoryPages) {
       if (slot !== this.#hotSlot) this.#heat(slot, bytes.length < PAGE);
       this.#hot.set(bytes, at);
       return;
@@ -105,11 +114,17 @@ export class PageStore {
     return fresh;
   }
 
+  /** A slot given back earlier, if it is as good as a new one. */
+  #free(): number | undefined {
+    const slot = this.#freed.pop();
+    return slot ?? (this.#next < this.memoryPages ? undefined : this.#freedSpilled.pop());
+  }
+
   /** Makes `slot` the hot page, with its content where some of it will stay. */
   #heat(slot: number, load: boolean): void {
     const spill = this.#spilled();
-    if (this.#hotSlot >= 0) spill.write((this.#hotSlot - this.#memoryPages) * PAGE, this.#hot);
-    if (load) spill.read((slot - this.#memoryPages) * PAGE, this.#hot);
+    if (this.#hotSlot >= 0) spill.write((this.#hotSlot - this.memoryPages) * PAGE, this.#hot);
+    if (load) spill.read((slot - this.memoryPages) * PAGE, this.#hot);
     this.#hotSlot = slot;
   }
 

@@ -1,20 +1,25 @@
 /**
- * Everything that was changed and not committed, as a stack of steps over a device that is only read: one step per
- * command. Undo takes the top step away, redo puts it back; nothing is ever inverted.
+ * Everything that was changed and not committed, as a tree of steps over a device that is only read: one step per
+ * command, branches where the user forks (branches.ts). Undo takes the last step away, redo puts it back, a switch
+ * goes back to the last step two branches share and forth along the other; nothing is ever inverted.
  *
  * How: one table says for each page which slot of the page store holds it now. A step keeps, for each page it
  * touched, the slot the page had before. Swapping the two is undo; swapping them again is redo. So a read costs
- * one look-up however many steps there are.
+ * one look-up however many steps there are, and branches that share steps share their pages.
  *
  * Invariants:
  *  1. A page with a slot is read from it where its mask says so; all else is read from the base, below `baseLimit`
  *     only: the least size the device ever had. What a shrink cut off never shows again.
- *  2. A slot belongs to one step. Only the open step's slots are written.
- *  3. undo, redo and abandon give back exactly the bytes and the size there were.
- *  4. Memory is bounded: pages past the limit lie in a temporary file, and a step keeps a bounded number of events (step.ts).
+ *  2. A slot belongs to one step. Only the open step's slots are written, and it is behind all that are applied: no
+ *     branch sees what is done on another.
+ *  3. undo, redo, switch and abandon give back exactly the bytes and the size there were. They hold since a step is
+ *     swapped only when exactly the steps before it are applied.
+ *  4. Memory is bounded: pages past the limit lie in a temporary file, and a step keeps a bounded number of events
+ *     (step.ts). The slots of a step that no branch reaches any more are freed.
  */
 import { type Range, Ranges } from '../bytes/ranges.ts';
 import { roundUp } from '../bytes/size.ts';
+import { type Branch, Branches, type Moves, type StagedBranch } from './branches.ts';
 import type { Device } from './device.ts';
 import { PAGE, PageStore, SECTOR } from './page-store.ts';
 import { type Extent, Layer, type Step } from './step.ts';
@@ -33,8 +38,7 @@ export class StagedDevice implements Device {
   readonly #store: PageStore;
   /** The slot each changed page has now. */
   readonly #slots = new Map<number, number>();
-  readonly #done: Layer[] = [];
-  readonly #undone: Layer[] = [];
+  readonly #branches = new Branches();
   #open: Layer | undefined;
   #now: Extent;
   #baseSize: number;
@@ -62,14 +66,26 @@ export class StagedDevice implements Device {
     return this.#now.size;
   }
 
-  /** Applied steps, oldest first. */
+  /** Applied steps of the current branch, oldest first. */
   get steps(): readonly Step[] {
-    return this.#done;
+    const { steps, applied } = this.#branches.current;
+    return steps.slice(0, applied);
   }
 
-  /** Undone steps, the next to be redone first. */
+  /** Undone steps of the current branch, the next to be redone first. */
   get redoable(): readonly Step[] {
-    return this.#undone.toReversed();
+    const { steps, applied } = this.#branches.current;
+    return steps.slice(applied);
+  }
+
+  /** In the order in which they were made; the first is the one the device began with. */
+  get branches(): readonly StagedBranch[] {
+    return this.#branches.all;
+  }
+
+  /** The one whose steps `steps` and `redoable` are. */
+  get branch(): string {
+    return this.#branches.current.name;
   }
 
   /** The step that is open, if any. */
@@ -77,9 +93,19 @@ export class StagedDevice implements Device {
     return this.#open;
   }
 
-  /** Bytes of pages that all steps, undone ones too, hold in memory or in the temporary file. */
+  /** Bytes of pages that all steps of all branches, undone ones too, hold in memory or in the temporary file. */
   get stagedBytes(): number {
     return this.#store.used * PAGE;
+  }
+
+  /** Bytes of them that lie in the temporary file. */
+  get spilledBytes(): number {
+    return this.#store.spilled * PAGE;
+  }
+
+  /** Bytes of pages that are kept in memory at most. */
+  get memoryLimit(): number {
+    return this.#store.memoryPages * PAGE;
   }
 
   /** Opens a step. There must be none open. */
@@ -89,12 +115,10 @@ export class StagedDevice implements Device {
     this.#lastPage = NONE;
   }
 
-  /** Keeps the open step, and drops what was undone before it: it belonged to another past. */
+  /** Keeps the open step. What was undone before it belonged to another past: where no other branch has it, it goes. */
   end(): Step {
     const step = this.#takeOpen();
-    for (const layer of this.#undone) this.#drop(layer);
-    this.#undone.length = 0;
-    this.#done.push(step);
+    for (const layer of this.#branches.push(step)) this.#drop(layer);
     return step;
   }
 
@@ -107,31 +131,44 @@ export class StagedDevice implements Device {
 
   /** Takes back the last step and answers it, or undefined when there is none. */
   undo(): Step | undefined {
-    if (this.#open) throw new Error(`undo while step '${this.#open.name}' is open`);
-    const step = this.#done.pop();
-    if (step) {
-      this.#swap(step);
-      this.#undone.push(step);
-    }
-    return step;
+    this.#refuseOpen('undo');
+    const { applied } = this.#branches.current;
+    return applied > 0 ? this.goTo(applied - 1).undone[0] : undefined;
   }
 
   /** Applies the step undone last and answers it, or undefined when there is none. */
   redo(): Step | undefined {
-    if (this.#open) throw new Error(`redo while step '${this.#open.name}' is open`);
-    const step = this.#undone.pop();
-    if (step) {
-      this.#swap(step);
-      this.#done.push(step);
-    }
-    return step;
+    this.#refuseOpen('redo');
+    const { steps, applied } = this.#branches.current;
+    return applied < steps.length ? this.goTo(applied + 1).redone[0] : undefined;
   }
 
-  /** Forgets every step: after a commit, when the base holds them, or to discard them. */
+  /** Undoes or redoes until `count` steps of the current branch are applied; it must have that many. */
+  goTo(count: number): Moves {
+    return this.#go(this.#branches.current, count);
+  }
+
+  /** A branch with the steps applied now; from now on it is the current one. Its name must be new. */
+  fork(name: string): void {
+    this.#refuseOpen('fork');
+    this.#branches.fork(name);
+  }
+
+  /** Makes another branch current, with those of its steps applied that were when it was left. It must exist. */
+  switchTo(name: string): Moves {
+    return this.#go(this.#branchNamed(name));
+  }
+
+  /** Forgets a branch that is not current, and frees what only it held. It must exist. */
+  dropBranch(name: string): void {
+    this.#refuseOpen('drop');
+    for (const layer of this.#branches.drop(this.#branchNamed(name))) this.#drop(layer);
+  }
+
+  /** Forgets every step and every branch: after a commit, when the base holds them, or to discard them. */
   reset(): void {
     this.#open = undefined;
-    this.#done.length = 0;
-    this.#undone.length = 0;
+    this.#branches.reset();
     this.#slots.clear();
     this.#store.clear();
     this.#lastPage = NONE;
@@ -221,6 +258,26 @@ export class StagedDevice implements Device {
     this.#open = undefined;
     this.#lastPage = NONE;
     return step;
+  }
+
+  #refuseOpen(what: string): void {
+    if (this.#open) throw new Error(`${what} while step '${this.#open.name}' is open`);
+  }
+
+  #branchNamed(name: string): Branch {
+    const branch = this.#branches.named(name);
+    if (!branch) throw new Error(`there is no branch ${name}`);
+    return branch;
+  }
+
+  /** Goes to a place in the tree, one step at a time: each is swapped with exactly the steps before it applied. */
+  #go(to: Branch, applied = to.applied): Moves {
+    this.#refuseOpen('a move');
+    const { undone, redone } = this.#branches.route(to, applied);
+    this.#branches.arrive(to, applied);
+    for (const layer of undone) this.#swap(layer);
+    for (const layer of redone) this.#swap(layer);
+    return { undone, redone };
   }
 
   /** Exchanges what the step made with what was there before it: undo, and redo. */

@@ -6,11 +6,21 @@ import type { CommitResult, CommitSource } from '../device/commit-source.ts';
 import { stagedSource } from '../device/staged-source.ts';
 import type { Driver, TargetRequest } from '../drivers/driver.ts';
 import { ImageError } from '../errors.ts';
+import { forksApart } from './forks.ts';
 import type { Session } from './session.ts';
 
-/** Writes every applied step to the file. Throws ImageError `nothing-to-commit`, or what the commit throws. */
-export function* commitSteps(session: Session, options: CommitOptions): Generator<Progress, CommitResult> {
-  const result = yield* commit(session.file, sourceOf(session), options);
+/**
+ * Writes every applied step of the current branch to the file; other branches are forgotten, since what they build on
+ * is gone. Throws ImageError `nothing-to-commit`, `forks-apart` when one of them has steps of its own and `dropForks`
+ * is not given, or what the commit throws.
+ */
+export function* commitSteps(
+  session: Session,
+  options: CommitOptions & { readonly dropForks?: boolean },
+): Generator<Progress, CommitResult> {
+  const source = sourceOf(session);
+  if (!options.dropForks) refuseForks(session);
+  const result = yield* commit(session.file, source, options);
   session.committed();
   return result;
 }
@@ -23,6 +33,18 @@ export function* convertFile(
 ): Generator<Progress, ConversionResult> {
   session.checkWritable();
   return yield* convertInPlace(session.file, session.image, driver, request);
+}
+
+function refuseForks({ staged }: Session): void {
+  const apart = staged ? forksApart(staged) : [];
+  const [first] = apart;
+  if (!first) return;
+  const each = apart.map(({ name, steps }) => `${name}: ${steps === 1 ? '1 step' : `${steps} steps`}`);
+  throw new ImageError({
+    code: 'forks-apart',
+    what: `a commit changes the image that other forks build on, and their own steps would be lost (${each.join(', ')})`,
+    tryThis: `commit --drop-forks; or first switch ${first.name}, then save FILE, to keep its steps as a script`,
+  });
 }
 
 /** The applied steps as something to commit. Throws ImageError `nothing-to-commit`. */

@@ -71,6 +71,6 @@ export class Debugger {
   /** How many steps would be lost at the end of the program. Those of a lesson are practice: nothing would be lost. */
   get uncommitted(): number {
     if (this.lesson) return 0;
-    return this.#session?.steps.filter((step) => step.applied).length ?? 0;
+    return this.#session?.uncommitted ?? 0;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What the panels show of a session: the extent tables and the cluster map, read anew after every step, undo, redo and
- * commit, in slices, with what the step changed marked.
+ * What the panels show of a session: the extent tables and the cluster map, read anew after every step, undo, redo, switch
+ * and commit, in slices, with what the step changed marked.
  *
  * Invariants:
  *  1. While a refresh runs, panels show the picture before it, whole; only where two tables would not fit in memory,
@@ -38,6 +38,7 @@ export class Picture {
   progress: Progress | undefined;
   #session: Session | undefined;
   #steps: readonly SessionStep[] = [];
+  #fork: string | undefined;
   #tables: Partial<Record<Side, ExtentTable>> = {};
   #clusters: ClusterMap | undefined;
   /** The scene that is shown, or being read. */
@@ -63,12 +64,17 @@ export class Picture {
     return this.#steps;
   }
 
+  /** The fork whose steps they are, where there is more than one. */
+  get fork(): string | undefined {
+    return this.#fork;
+  }
+
   /** Everything shown is as the session was at the last refresh. */
   get complete(): boolean {
     return this.#settled !== undefined && this.#settled.scene === this.#scene;
   }
 
-  /** Whether `refresh` has something to do: steps were taken, undone or committed, or another image was opened. */
+  /** Whether `refresh` has something to do: steps were taken, undone, switched or committed, or another image was opened. */
   isStale(session: Session): boolean {
     return this.#session !== session || !this.#settled || !isAt(this.#settled.scene, session);
   }
@@ -78,6 +84,7 @@ export class Picture {
     if (this.#session !== session) this.clear();
     this.#session = session;
     this.#steps = session.steps;
+    this.#fork = session.forks.length > 1 ? session.forks.find(({ isCurrent }) => isCurrent)?.name : undefined;
     this.version++;
     if (!this.isStale(session)) return;
     try {
@@ -96,6 +103,7 @@ export class Picture {
   clear(): void {
     this.#session = undefined;
     this.#steps = [];
+    this.#fork = undefined;
     this.#tables = {};
     this.#clusters = undefined;
     this.#scene = undefined;

@@ -1,40 +1,45 @@
 /**
- * One image under edit. Commands read `image`; what changes is staged as a step, can be undone and redone, and
- * reaches the file with `commit`.
+ * One image under edit. Commands read `image`; what changes is staged as a step, can be undone and redone, on a fork
+ * of its own where the user wants to try something, and reaches the file with `commit`.
  *
  * Invariants:
  *  1. The file is opened read-only, and not one byte of it changes before `commit`.
- *  2. After each step, undo and redo the image is opened afresh on the staged bytes and the conversion target is
- *     resumed from its state: there is no cache to invalidate.
+ *  2. After each step, undo, redo and switch the image is opened afresh on the staged bytes and the conversion target
+ *     is resumed from its state: there is no cache to invalidate. Where that fails, the move has not happened.
  *  3. A step that throws or is cancelled leaves no trace.
  *  4. The format is decided once, at open; a step may change it (`copy-header`), probing never does.
  */
 import type { Progress } from '../bytes/progress.ts';
 import { conversionOf } from '../convert/refuse.ts';
-import { type Device, readBytes } from '../device/device.ts';
+import type { Moves } from '../device/branches.ts';
+import type { Device } from '../device/device.ts';
 import { FileDevice } from '../device/file.ts';
-import { findJournal } from '../device/journal-path.ts';
 import { StagedDevice, type Step } from '../device/staged.ts';
 import type { ConversionTarget, Driver, Image, TargetState } from '../drivers/driver.ts';
-import { DRIVERS, driverNamed, probe } from '../drivers/registry.ts';
+import { driverNamed, probe } from '../drivers/registry.ts';
 import { ImageError } from '../errors.ts';
 import { type Chain, Follower, type FollowPolicy } from './follow.ts';
+import {
+  checkKnownName,
+  checkNewName,
+  countApplied,
+  type Fork,
+  forksOf,
+  type Moved,
+  movedBy,
+  type SessionStep,
+  stepsOf,
+} from './forks.ts';
+import { refuseGuess, refuseJournal } from './trust.ts';
+
+export type { SessionStep } from './forks.ts';
 
 export interface SessionOptions {
   /** Forces the format: no probing. */
   readonly format?: string;
   readonly follow?: FollowPolicy;
-}
-
-/** A step as the list of steps shows it. */
-export interface SessionStep {
-  /** From 1. */
-  readonly number: number;
-  /** The command as typed. */
-  readonly line: string;
-  /** False: undone, and can be redone. */
-  readonly applied: boolean;
-  readonly changes: Step;
+  /** Bytes of staged pages kept in memory; what is more goes to a temporary file. */
+  readonly memoryLimit?: number;
 }
 
 /** What a step works on; it may give the image another format, or a target. */
@@ -54,6 +59,9 @@ interface Mark {
   readonly converted: boolean;
 }
 
+/** No name that a user can give a fork. */
+const ASIDE = '(aside)';
+
 /** What the last `check` said, and of what. */
 export interface LastCheck {
   /** `clean`, `2 errors, 1 leak`, `nothing to check`. */
@@ -70,7 +78,9 @@ export class Session {
   /** True when the format was found by probing, not given by the user. */
   readonly probed: boolean;
   readonly #follower: Follower;
-  readonly #marks = new Map<Step, Mark>();
+  readonly #memoryLimit: number | undefined;
+  /** Of each step. What is not reached by any branch any more is forgotten. */
+  readonly #marks = new WeakMap<Step, Mark>();
   #base: Mark;
   #staged: StagedDevice | undefined;
   #image: Image;
@@ -82,20 +92,23 @@ export class Session {
   commits = 0;
 
   /** Throws ImageError: what opening the file throws, `unknown-format`, or what the driver refuses. */
-  static open(path: string, { format, follow = 'none' }: SessionOptions = {}): Session {
+  static open(path: string, options: SessionOptions = {}): Session {
+    const { format } = options;
     const file = new FileDevice(path);
     try {
       refuseJournal(file, path);
-      return new Session(file, format === undefined ? probe(file) : driverNamed(format), format === undefined, follow);
+      return new Session(file, format === undefined ? probe(file) : driverNamed(format), options);
     } catch (error) {
       file.close();
       throw error;
     }
   }
 
-  private constructor(file: FileDevice, driver: Driver, probed: boolean, follow: FollowPolicy) {
+  private constructor(file: FileDevice, driver: Driver, options: SessionOptions) {
+    const { format, follow = 'none', memoryLimit } = options;
     this.file = file;
-    this.probed = probed;
+    this.probed = format === undefined;
+    this.#memoryLimit = memoryLimit;
     this.#follower = new Follower(follow);
     this.#base = { format: driver.name, target: undefined, converted: false };
     try {
@@ -133,16 +146,19 @@ export class Session {
     this.#check = { words, isClean, step: this.#staged?.steps.length ?? 0, at: this.#state };
   }
 
-  /** Applied steps, oldest first, then those that can be redone. */
+  /** Of the current branch: applied steps, oldest first, then those that can be redone. */
   get steps(): readonly SessionStep[] {
-    const done = this.#staged?.steps ?? [];
-    const undone = this.#staged?.redoable ?? [];
-    return [...done, ...undone].map((changes, i) => ({
-      number: i + 1,
-      line: changes.name,
-      applied: i < done.length,
-      changes,
-    }));
+    return stepsOf(this.#staged);
+  }
+
+  /** The branches of the steps, `main` first; one of them is the current one. */
+  get forks(): readonly Fork[] {
+    return forksOf(this.#staged);
+  }
+
+  /** Applied steps of all branches: what would be lost with the session. */
+  get uncommitted(): number {
+    return countApplied(this.#staged);
   }
 
   /** The staged bytes; undefined while nothing was ever staged. */
@@ -163,8 +179,7 @@ export class Session {
   /** Runs `work` as one step named `line`. */
   *step<T>(line: string, work: (draft: Draft) => Generator<Progress, T>): Generator<Progress, T> {
     this.checkWritable();
-    this.#staged ??= new StagedDevice(this.file);
-    const staged = this.#staged;
+    const staged = this.#staging();
     const before = this.#markNow();
     staged.begin(line);
     let kept = false;
@@ -192,23 +207,80 @@ export class Session {
     }
   }
 
-  /** Takes the last step back. Throws ImageError `nothing-to-undo`. */
-  undo(): SessionStep {
-    const changes = this.#staged?.undo();
-    if (!changes) throw new ImageError({ code: 'nothing-to-undo', what: 'there is no step to undo' });
-    return this.#moved(changes);
+  /** Takes the last steps back. Throws ImageError `nothing-to-undo`: nothing is undone then. */
+  undo(count = 1): Moved {
+    const done = this.#applied;
+    if (done === 0) throw new ImageError({ code: 'nothing-to-undo', what: 'there is no step to undo' });
+    if (count <= done) return this.#moved(done - count);
+    throw new ImageError({ code: 'nothing-to-undo', what: tooMany(count, done, 'undo'), tryThis: `undo ${done}` });
   }
 
-  /** Throws ImageError `nothing-to-redo`. */
-  redo(): SessionStep {
-    const changes = this.#staged?.redo();
-    if (!changes) throw new ImageError({ code: 'nothing-to-redo', what: 'there is no undone step to redo' });
-    return this.#moved(changes);
+  /** Applies the steps undone last. Throws ImageError `nothing-to-redo`: nothing is redone then. */
+  redo(count = 1): Moved {
+    const left = this.steps.length - this.#applied;
+    if (left === 0) throw new ImageError({ code: 'nothing-to-redo', what: 'there is no undone step to redo' });
+    if (count <= left) return this.#moved(this.#applied + count);
+    throw new ImageError({ code: 'nothing-to-redo', what: tooMany(count, left, 'redo'), tryThis: `redo ${left}` });
   }
 
-  /** Forgets every step, the undone ones too; answers how many were applied. */
+  /** Undoes or redoes until `step` is the last one applied; 0 is the image on disk. Throws ImageError `no-such-step`. */
+  goTo(step: number): Moved {
+    const { length } = this.steps;
+    if (step <= length) return this.#moved(step);
+    const what = length === 0 ? 'there are no steps' : `there is no step ${step}: the last one is ${length}`;
+    throw new ImageError({ code: 'no-such-step', what, tryThis: length === 0 ? undefined : `goto ${length}` });
+  }
+
+  /**
+   * Names a new branch that has the steps applied now, and makes it the current one. Throws ImageError
+   * `bad-fork-name` or `fork-exists`.
+   */
+  fork(name: string): void {
+    checkNewName(name, this.#staged);
+    this.#staging().fork(name);
+  }
+
+  /** Makes another branch the current one, with the steps applied that were. Throws ImageError `no-such-fork`. */
+  switchTo(name: string): Moved {
+    checkKnownName(name, this.#staged);
+    if (!this.#staged) return { undone: [], redone: [], at: 0 };
+    const from = this.#staged.branch;
+    return this.#move(
+      (staged) => staged.switchTo(name),
+      (staged) => staged.switchTo(from),
+    );
+  }
+
+  /** Forgets a branch. Throws ImageError `no-such-fork`, or `current-fork` for the one that is current. */
+  dropFork(name: string): void {
+    checkKnownName(name, this.#staged);
+    if (this.forks.find((fork) => fork.name === name)?.isCurrent) {
+      const other = this.forks.find((fork) => !fork.isCurrent);
+      throw new ImageError({
+        code: 'current-fork',
+        what: `${name} is the fork you are on`,
+        tryThis: other ? `switch ${other.name} first, or discard to forget everything` : 'discard',
+      });
+    }
+    this.#staged?.dropBranch(name);
+  }
+
+  /** Runs `work` on a branch of its own and forgets it: nothing that is staged there, and nothing undone here, is changed. */
+  *aside<T>(work: () => Generator<Progress, T>): Generator<Progress, T> {
+    const staged = this.#staging();
+    const from = staged.branch;
+    staged.fork(ASIDE);
+    try {
+      return yield* work();
+    } finally {
+      this.switchTo(from);
+      staged.dropBranch(ASIDE);
+    }
+  }
+
+  /** Forgets every step and every fork, undone steps too. Answers how many were applied, on all of them. */
   discard(): number {
-    const count = this.#staged?.steps.length ?? 0;
+    const count = this.uncommitted;
     this.#forget();
     this.#restore(this.#base);
     return count;
@@ -229,9 +301,37 @@ export class Session {
     this.file.close();
   }
 
-  #moved(changes: Step): SessionStep {
-    this.#restore(this.#markNow());
-    return this.steps.find((step) => step.changes === changes) as SessionStep;
+  get #applied(): number {
+    return this.#staged?.steps.length ?? 0;
+  }
+
+  #staging(): StagedDevice {
+    const memoryLimit = this.#memoryLimit;
+    this.#staged ??= new StagedDevice(this.file, memoryLimit === undefined ? {} : { memoryLimit });
+    return this.#staged;
+  }
+
+  /** To a place on the current branch that is there. */
+  #moved(to: number): Moved {
+    if (!this.#staged) return { undone: [], redone: [], at: 0 };
+    const before = this.#applied;
+    return this.#move(
+      (staged) => staged.goTo(to),
+      (staged) => staged.goTo(before),
+    );
+  }
+
+  #move(there: (staged: StagedDevice) => Moves, back: (staged: StagedDevice) => Moves): Moved {
+    const staged = this.#staging();
+    const before = this.#applied;
+    const moves = there(staged);
+    try {
+      if (moves.undone.length + moves.redone.length > 0) this.#restore(this.#markNow());
+    } catch (error) {
+      back(staged);
+      throw error;
+    }
+    return movedBy(moves, before);
   }
 
   /** Equal as long as the bytes are the same: the last applied step, or the base. */
@@ -246,8 +346,9 @@ export class Session {
 
   #restore({ format, target }: Mark): void {
     const device = this.#staged ?? this.file;
-    this.#image = this.#openOn(device, format);
+    const image = this.#openOn(device, format);
     this.#target = target && conversionOf(driverNamed(target.format)).resume(device, target);
+    this.#image = image;
   }
 
   #openOn(device: Device, format: string): Image {
@@ -257,46 +358,14 @@ export class Session {
   #forget(): void {
     this.#staged?.reset();
     this.#staged = undefined;
-    this.#marks.clear();
   }
 
-  /**
-   * A guessed format is good enough to look at, not to write: a raw disk whose guest wrote an image's first bytes
-   * must not be taken for that image, and a file that is nothing known is not therefore raw.
-   */
+  /** Throws ImageError `guessed-format` where the format was guessed and the file could be something else. */
   checkWritable(): void {
-    if (!this.probed) return;
-    const doubt = doubtAbout(this.file, this.#base.format);
-    if (doubt === undefined) return;
-    throw new ImageError({
-      code: 'guessed-format',
-      class: 'unsupported',
-      what: `${this.file.name} ${doubt}; that is not enough to write it`,
-      tryThis: `open it with -f ${this.#base.format} if that is what it is`,
-    });
+    if (this.probed) refuseGuess(this.file, this.#base.format);
   }
 }
 
-/** A commit that was interrupted comes before anything else. */
-function refuseJournal(file: FileDevice, path: string): void {
-  const journal = findJournal(file);
-  if (journal === undefined) return;
-  throw new ImageError({
-    code: 'journal-found',
-    what: `${journal} lies beside the image: a commit was interrupted, and the file may be neither the old nor the new image`,
-    tryThis: `recover ${path}`,
-  });
-}
-
-/** A driver that recognises its own signature scores this. */
-const CERTAIN = 100;
-
-/** Why the format found by probing may not be the right one. */
-function doubtAbout(file: FileDevice, format: string): string | undefined {
-  const head = readBytes(file, 0, 512);
-  const score = (name: string): number => driverNamed(name).probe(head, file.size);
-  if (score(format) < CERTAIN) return `was taken for ${format} because nothing in it speaks for another format`;
-  const named = DRIVERS.find(({ name }) => name !== format && file.path.toLowerCase().endsWith(`.${name}`));
-  if (!named || score(named.name) === 0) return undefined;
-  return `is named as ${named.name}, and could be that, but begins like ${format}`;
+function tooMany(count: number, there: number, word: string): string {
+  return `there ${there === 1 ? 'is 1 step' : `are ${there} steps`} to ${word}, not ${count}`;
 }

@@ -17,6 +17,7 @@ const LOOKING = new Set([
   'alloc',
   'check',
   'explain',
+  'forks',
   'getopts',
   'info',
   'length',
@@ -36,10 +37,13 @@ const CHANGING = new Set([
   'copy',
   'copy-header',
   'discard',
+  'fork',
+  'goto',
   'open-target',
   'redo',
   'set',
   'setmap',
+  'switch',
   'undo',
 ]);
 

@@ -148,7 +148,7 @@ export class Course implements RunningLesson {
     const expected = solution[attempt.typed];
     const last = expected && parsedLine(expected.text, 'any', this.#catalog).at(-1);
     if (last && last.command.name === command && meansSame(last.values, values)) attempt.typed++;
-    else if (command === 'undo' && attempt.typed > 0) attempt.typed--;
+    else if (command === 'undo') attempt.typed = Math.max(0, attempt.typed - Number(values['n'] ?? 1));
     else if (command === 'discard') attempt.typed = 0;
   }
 

@@ -13,11 +13,12 @@ import type { StepsView } from './views.ts';
 
 type StepEvent = SessionStep['changes']['events'][number];
 
-export function stepsHead({ steps, committed }: StepsView): FrameHead {
+export function stepsHead({ steps, fork, committed }: StepsView): FrameHead {
   const applied = steps.filter((step) => step.applied).length;
   const parts = [`${applied} ${committed ? 'on disk' : 'staged'}`];
   if (applied < steps.length) parts.push(`${steps.length - applied} undone`);
-  return { title: 'Steps', ...(steps.length > 0 && { detail: parts.join(', ') }) };
+  const title = fork === undefined ? 'Steps' : `Steps on ${fork}`;
+  return { title, ...(steps.length > 0 && { detail: parts.join(', ') }) };
 }
 
 /** Steps listed in a body `height` high: the writes of the step under the cursor get the rest. */

@@ -74,6 +74,8 @@ export interface TranscriptPlace {
 /** steps.ts: `paintSteps`, and `stepsHead` for its frame. */
 export interface StepsView {
   readonly steps: readonly SessionStep[];
+  /** The fork they are on, where there is more than one. */
+  readonly fork?: string;
   /** Index of the step under the cursor, whose writes are listed; -1: none. */
   readonly cursor: number;
   /** Index of the step shown first. */

@@ -17,8 +17,8 @@ export class StepsPanel implements Panel {
   readonly #run: (lines: readonly string[]) => void;
   #cursor = 0;
   #top = 0;
-  /** How many steps were applied when the cursor was set by them. */
-  #applied = -1;
+  /** The step applied last when the cursor was put on it. */
+  #last: unknown;
 
   /** `run` runs commands as if they had been typed. */
   constructor(desk: Desk, run: (lines: readonly string[]) => void) {
@@ -70,13 +70,13 @@ export class StepsPanel implements Panel {
     const { picture, theme, focus } = this.#desk;
     const { steps } = picture;
     const inner = insideFrame(width, height);
-    const applied = steps.filter((step) => step.applied).length;
-    if (applied !== this.#applied) {
-      this.#applied = applied;
-      this.#cursor = applied - 1;
+    const last = steps.findLast((step) => step.applied);
+    if (last?.changes !== this.#last) {
+      this.#last = last?.changes;
+      this.#cursor = (last?.number ?? 0) - 1;
     }
     const cursor = Math.min(this.#cursor, steps.length - 1);
-    const view = { steps, cursor, top: this.#top };
+    const view = { steps, fork: picture.fork, cursor, top: this.#top };
     this.#top = topFor(Math.max(0, cursor), this.#top, stepRowsVisible(view, inner.height), steps.length);
     const placed = { ...view, top: this.#top };
     return frame(
@@ -89,13 +89,11 @@ export class StepsPanel implements Panel {
     );
   }
 
-  /** As many undos or redos as lie between now and the step under the cursor. */
+  /** To the step under the cursor; where it is the last one applied already, there is nothing to do. */
   #goTo(): void {
     const { steps } = this.#desk.picture;
     const applied = steps.filter((step) => step.applied).length;
     const wanted = this.#cursor + 1;
-    if (steps.length === 0 || wanted === applied) return;
-    const command = wanted < applied ? 'undo' : 'redo';
-    this.#run(Array.from({ length: Math.abs(wanted - applied) }, () => command));
+    if (steps.length > 0 && wanted !== applied) this.#run([`goto ${wanted}`]);
   }
 }
