@@ -28,7 +28,7 @@ describe('reading', () => {
       '',
       'task: One',
       'First line',
-      'second line.',
+      'entry: second line.',
       '',
       '  kept   as',
       '  it is',
@@ -41,7 +41,7 @@ describe('reading', () => {
     ];
     const script = scriptFrom(text.join('\r\n'));
     const [task] = script.tasks;
-    expect(task.prose).toEqual(['First line second line.', '  kept   as\n  it is']);
+    expect(task.prose).toEqual(['First line entry: second line.', '  kept   as\n  it is']);
     expect(task.hints).toEqual(['a hint that goes on']);
     expect(task.expect).toHaveLength(2);
     expect(script).toMatchObject({ minutes: 5, end: 'Bye.', prepare: [{ lineNumber: 5 }] });
@@ -160,6 +160,7 @@ describe('values', () => {
     [20480, 'is', '0x5000', true],
     ['0x5000', 'is', '20k', true],
     ['0x50000  COPIED', 'is', '0x50000 copied', true],
+    ['8388608 (8 MiB)', 'is', '8M', true],
     ['1.1', 'is', '1.2', false],
     ['0x4000000000005000', 'is', '0x4000000000005001', false],
     ['0x8000000000005000', 'is', '0x8000000000005000', true],

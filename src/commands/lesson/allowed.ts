@@ -66,8 +66,14 @@ export interface Parsed {
 
 export type Catalog = () => readonly Command[];
 
+/**
+ * What a line may hold: commands that only look; those that change the copy too; or also the bare name of one, which
+ * stands for it with whatever arguments.
+ */
+export type LineKind = 'looking' | 'any' | 'named';
+
 /** The commands of a line. Throws ImageError `lesson-line`, or what parsing the arguments throws. */
-export function parsedLine(line: string, kind: 'looking' | 'any', catalog: Catalog): Parsed[] {
+export function parsedLine(line: string, kind: LineKind, catalog: Catalog): Parsed[] {
   const bad = LEADS_OUT.exec(line);
   if (bad) throw refused(`the character ${JSON.stringify(bad[0])} may not stand in a lesson's line`);
   const found = statements(line).map(({ words, text }) => {
@@ -80,9 +86,10 @@ export function parsedLine(line: string, kind: 'looking' | 'any', catalog: Catal
         kind === 'looking' ? `'${known}' is no command that only looks` : `'${known}' may not be used here`,
       );
     }
-    const values = parse(command, rest);
+    const bare = rest.length === 0;
+    const values = bare && kind === 'named' ? {} : parse(command, rest);
     refuseFiles(command, values);
-    return { command, values, text, bare: rest.length === 0 };
+    return { command, values, text, bare };
   });
   if (found.length === 0) throw refused('there is no command');
   return found;

@@ -29,7 +29,7 @@ export function conditionsOf(text: string, catalog: Catalog): Condition[] {
 function conditionOf(text: string, catalog: Catalog): Condition {
   if (text.startsWith('did ')) {
     const did = text.slice('did '.length).trim();
-    parsedLine(did, 'any', catalog);
+    parsedLine(did, 'named', catalog);
     return { did };
   }
   const match = OPERATOR.exec(text);
@@ -94,11 +94,13 @@ export class Judge {
   }
 
   *holds(condition: Condition): Generator<Progress, boolean> {
-    if ('did' in condition) return this.#didAll(parsedLine(condition.did, 'any', this.#catalog));
+    if ('did' in condition) return this.#didAll(parsedLine(condition.did, 'named', this.#catalog));
     const { about, operator, operand } = condition;
     const { answer } = this.#situation;
     if (about === 'answer' && answer === undefined) return false;
     const wanted = yield* this.value(operand);
+    // What is looked up and not there is like nothing, not even like something else that is not there.
+    if (wanted === undefined) return false;
     if (about === 'answer') return compare(answer, operator, wanted);
     return compare(yield* this.#at(about), operator, wanted);
   }

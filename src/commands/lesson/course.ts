@@ -14,7 +14,7 @@ import type { RunningLesson, Spoken } from '../../session/lesson.ts';
 import { type Catalog, isChange, parsedLine } from './allowed.ts';
 import { Judge, meansSame } from './condition.ts';
 import { Practice } from './practice.ts';
-import type { Operand, Script, Task } from './script.ts';
+import type { Operand, Place, Script, Task } from './script.ts';
 import { taskSpoken, typedValue } from './talk.ts';
 import { compare } from './value-path.ts';
 
@@ -241,12 +241,23 @@ export class Course implements RunningLesson {
       const practice = new Practice(apart, this.#script, this.#catalog);
       try {
         yield* practice.begin(this.#index + 1);
-        this.#attempt.right = { value: yield* new Judge(apart, this.#catalog, untried()).value(right) };
+        const value = yield* new Judge(apart, this.#catalog, untried()).value(right);
+        if (value === undefined) throw this.#noAnswer(right.place);
+        this.#attempt.right = { value };
       } finally {
         practice.end();
       }
     }
     return this.#attempt.right.value;
+  }
+
+  #noAnswer({ command }: Place): ImageError {
+    const { path, name } = this.#script;
+    return new ImageError({
+      code: 'lesson-answer',
+      what: `${path}: task ${this.at} has no answer: there is no such value in what ${command} says`,
+      tryThis: `lesson leave; the lesson ${name} has to be mended`,
+    });
   }
 
   *#notYet(judge: Judge, news: 'looked' | 'changed' | 'answered'): Generator<Progress, Spoken | undefined> {

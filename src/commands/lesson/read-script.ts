@@ -15,6 +15,8 @@ import type { Hint, Script, ScriptLine, Task, TryOut } from './script.ts';
 const HEAD = ['title', 'about', 'image', 'minutes', 'prepare', 'task', 'end'] as const;
 const TASK = ['type', 'solve', 'expect', 'ask', 'answer', 'hint', 'when', 'try', 'done', 'task', 'end'] as const;
 
+const KNOWN: ReadonlySet<string> = new Set([...HEAD, ...TASK]);
+
 /** A line of text is at most so long, characters; a lesson has at most so many tasks. */
 const LONGEST_LINE = 400;
 const MOST_TASKS = 40;
@@ -81,7 +83,8 @@ class Reader {
       this.#checkLine(line, lineNumber);
       if (line.startsWith('#')) continue;
       const keyword = /^([a-z][a-z-]*):(?:\s+(.*))?$/.exec(line);
-      if (keyword) {
+      // Inside a paragraph a word with a colon that means nothing is the paragraph's own.
+      if (keyword && (KNOWN.has(keyword[1] as string) || !open || open.key !== undefined)) {
         close();
         open = { lineNumber, key: keyword[1], lines: [keyword[2] ?? ''] };
       } else if (line.trim() === '') close();

@@ -69,14 +69,16 @@ function ordered(a: unknown, b: unknown, holds: (a: number, b: number) => boolea
   return x !== undefined && y !== undefined && holds(x, y);
 }
 
-/** Whole numbers as people type them. What a double cannot hold exactly is compared as it is written. */
+/** Whole numbers as people type them, and as fields show them: `8388608 (8 MiB)`. What a double cannot hold exactly is compared as it is written. */
 const NUMBER = /^\s*(?:0x[\da-f]+|\d+[bkmgtpe]?|\d+\.\d+[kmgtpe])\s*$/i;
 
 function numberOf(value: unknown): number | undefined {
   if (typeof value === 'number') return value;
-  if (typeof value !== 'string' || value.length > 40 || !NUMBER.test(value)) return undefined;
+  if (typeof value !== 'string' || value.length > 60) return undefined;
+  const digits = value.replace(/ \([^()]*\)$/, '');
+  if (!NUMBER.test(digits)) return undefined;
   try {
-    const number = parseSize(value);
+    const number = parseSize(digits);
     return number <= Number.MAX_SAFE_INTEGER ? number : undefined;
   } catch (error) {
     if (error instanceof ImageError) return undefined;
