@@ -75,7 +75,7 @@ export const answer = debuggerCommand({
   summary: "Answer a lesson's question",
   params: { value: text('VALUE', 'the answer: a number in any notation, or a word') },
   flags: {},
-  examples: [{ line: 'lesson header-last; answer raw' }],
+  examples: [{ line: 'lesson l2-walk; answer 0x1000' }],
   run(host, { value }) {
     running(host).answer(value);
     return NOTHING;

@@ -184,8 +184,8 @@ describe('grading', () => {
     await player.type('tour');
     expect(next()).toBe('map');
     await player.type('map');
-    expect(next()).toBe('map 48k 4k');
-    await player.type('map 48k 4k');
+    expect(next()).toBe('explain 48k');
+    await player.type('explain 48k');
     expect(next()).toBe('answer ');
     await player.type('answer 0x9000', 'open-target qed', 'setmap --all');
     expect(next()).toBe('copy-header');
@@ -263,6 +263,19 @@ describe("a teacher's own file", () => {
       expect(await player.type(`lesson ${folder}/none.txt`)).toContain('ENOENT');
       expect(await player.type(`lesson ${folder}/plain.qcow2`)).toMatch(/is not text|control character/);
       expect(player.host.lesson).toBeUndefined();
+    }));
+
+  it('compares nothing with nothing: what both commands do not say is not the same', () =>
+    withSamples(async (folder) => {
+      const lesson = join(folder, 'mine.txt');
+      const text = TEXT.replace('mine.img', 'plain.qcow2');
+      writeFileSync(lesson, text.replace('did map', 'nowhere of map is nothing of info'));
+      await player.type(`lesson ${lesson}`, 'map', 'info');
+      expect(player.host.lesson?.at).toBe(1);
+      writeFileSync(lesson, text.replace('expect: did map', 'ask: what?\nanswer: nothing of info'));
+      expect(await player.type(`lesson ${lesson}`, 'lesson show')).toContain('task 1 has no answer');
+      expect(await player.type('answer none')).toContain('task 1 has no answer');
+      expect(await player.type('lesson leave')).toContain('is left at 1/1');
     }));
 
   it('whose first lines fail leaves everything as it was', () =>
