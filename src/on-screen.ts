@@ -2,6 +2,7 @@
  * The program on a terminal that can show the screen: gives src/repl what it needs of the machine. Loaded, and the
  * screen with it, only then.
  */
+import { isatty } from 'node:tty';
 import type { Settings } from './commands/argv.ts';
 import type { Front } from './commands/run.ts';
 import { History, historyPath } from './host/history.ts';
@@ -38,9 +39,15 @@ export async function onScreen(options: OnScreen): Promise<number> {
       pager: settings.pager ? pagerOf(process.env) : undefined,
       pipe: programs.pipe,
       shell: programs.shell,
-      suspend: () => process.kill(process.pid, 'SIGTSTP'),
+      suspend() {
+        process.kill(process.pid, 'SIGTSTP');
+        // While others had the terminal, changes of its size were told to them.
+        process.kill(process.pid, 'SIGWINCH');
+      },
       onSignal(listener) {
         for (const signal of SIGNALS) process.on(signal, () => listener(signal));
+        // A terminal that has gone away is seen by its input's end too, and sooner.
+        for (const end of ['end', 'error']) process.stdin.on(end, () => listener('SIGHUP'));
       },
       onFault(listener) {
         process.on('uncaughtException', listener);
@@ -48,11 +55,26 @@ export async function onScreen(options: OnScreen): Promise<number> {
       },
       onExit: (listener) => process.on('exit', listener),
     },
+  }).catch((error: unknown) => {
+    // Nothing can be read or written without a terminal, and that is no bug.
+    if (!isatty(0)) hangUp(host);
+    throw error;
   });
+  if (signal === 'SIGHUP' || !isatty(0)) hangUp(host);
   if (signal === undefined) return status;
   // Asked to end by a signal: a command that runs is not waited for.
   host.end();
   process.exit(status);
+}
+
+/**
+ * The terminal goes away, or has gone. At a usual end node would set its modes, and abort where it cannot: so the
+ * program ends as one does that does not know the signal.
+ */
+function hangUp(host: Debugger): void {
+  host.end();
+  process.removeAllListeners('SIGHUP');
+  process.kill(process.pid, 'SIGHUP');
 }
 
 const SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const;

@@ -176,8 +176,7 @@ export class Controller {
 
   #leave(): void {
     const { lines, desk } = this.#options;
-    if (lines.running) desk.note = RUNNING;
-    else desk.note = lines.leave('Ctrl-D') ?? '';
+    desk.note = lines.leave('Ctrl-D') ?? '';
   }
 
   /** The command that runs, or the line that was being typed: never more. */

@@ -50,6 +50,8 @@ export class Lines {
   #waiting: string[] = [];
   #cancelled = false;
   #running = false;
+  /** The user has asked to leave while lines run. */
+  #leaving: WayOut | undefined;
   #keeper = new PaceKeeper();
   #pace: Pace | undefined;
   #since = 0;
@@ -98,10 +100,15 @@ export class Lines {
   cancel(): void {
     this.#cancelled = true;
     this.#waiting = [];
+    this.#leaving = undefined;
   }
 
-  /** Leaves, or answers what would be lost. */
+  /** Leaves, or answers what would be lost. While a line runs: when all of them have, as keys that were typed ahead. */
   leave(way: WayOut): string | undefined {
+    if (this.#running) {
+      this.#leaving = way;
+      return 'leaves when the command has ended; Ctrl-C cancels it';
+    }
     const question = this.#farewell.question(this.#options.host, way);
     if (question === undefined) this.#options.left();
     return question;
@@ -133,13 +140,16 @@ export class Lines {
           continue;
         }
         host.quitting = false;
-        desk.note = this.leave('quit') ?? '';
+        this.#leaving = 'quit';
         this.#waiting = [];
       }
     } finally {
       this.#running = false;
       desk.changed();
     }
+    const way = this.#leaving;
+    this.#leaving = undefined;
+    if (way) desk.note = this.leave(way) ?? '';
   }
 
   async #one(line: string): Promise<void> {

@@ -2,7 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { keySequence } from './keys.ts';
-import { ALTERNATE_SCREEN, BRACKETED_PASTE, openShell, Terminal, type TerminalOptions } from './terminal.ts';
+import {
+  ALTERNATE_SCREEN,
+  BRACKETED_PASTE,
+  openShell,
+  Terminal,
+  type TerminalOptions,
+  WRAPAROUND,
+} from './terminal.ts';
 
 function sh(script: string, options: TerminalOptions = {}): Terminal {
   const terminal = new Terminal('bash', ['-c', script], { columns: 40, rows: 8, ...options });
@@ -16,7 +23,7 @@ it('shows text, colours, modes and the cursor', async () => {
   );
   await terminal.until('x');
   expect(terminal.isAlternate()).toBe(true);
-  expect(terminal.modes).toEqual(new Set([ALTERNATE_SCREEN, BRACKETED_PASTE]));
+  expect(terminal.modes).toEqual(new Set([WRAPAROUND, ALTERNATE_SCREEN, BRACKETED_PASTE]));
   expect(terminal.screen()[2]).toBe('    x');
   expect(terminal.cursor()).toEqual({ x: 5, y: 2, visible: false });
   expect(terminal.scrollback()).toEqual(['abc 漢']);

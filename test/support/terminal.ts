@@ -45,12 +45,13 @@ const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) =
 
 /** DECSET numbers. */
 export const ALTERNATE_SCREEN = 1049;
+export const WRAPAROUND = 7;
 export const CURSOR_VISIBLE = 25;
 export const BRACKETED_PASTE = 2004;
 export const SYNCHRONIZED = 2026;
 
 type Screen = readonly string[];
-type Expected = string | RegExp | ((screen: Screen) => boolean);
+export type Expected = string | RegExp | ((screen: Screen) => boolean);
 
 export class Terminal {
   readonly #terminal: InstanceType<typeof xterm.Terminal>;
@@ -58,7 +59,7 @@ export class Terminal {
   readonly #home: string;
   readonly #waiting = new Set<() => void>();
   readonly #watchers = new Set<(piece: Piece) => void>();
-  readonly #modes = new Set<number>([CURSOR_VISIBLE]);
+  readonly #modes = new Set<number>([WRAPAROUND, CURSOR_VISIBLE]);
   readonly #pieces: Piece[] = [];
   /** How often the program wiped what had scrolled away (ED 3). */
   erasedScrollbacks = 0;
@@ -233,6 +234,11 @@ export class Terminal {
     process.kill(pid, name);
   }
 
+  /** The terminal goes away, as a window that is closed: the program finds nobody at the other end. */
+  hangUp(): void {
+    (this.#pty as unknown as { destroy(): void }).destroy();
+  }
+
   /** Calls `look` after every piece of output, when the terminal has taken it in. Returns what stops it. */
   watch(look: (piece: Piece) => void): () => void {
     this.#watchers.add(look);
@@ -259,30 +265,31 @@ export class Terminal {
   }
 
   async #wait(holds: () => boolean, expected: Expected | (() => boolean), timeout: number): Promise<void> {
-    if (holds()) return;
+    // What throws does not hold yet: a panel that is asked about may not be there.
+    const now = (): boolean => {
+      try {
+        return holds();
+      } catch {
+        return false;
+      }
+    };
+    if (now()) return;
     // The stack of who asked, not of the timer.
     const failure = new Error('never');
     await new Promise<void>((settle, fail) => {
-      const done = (error?: Error): void => {
+      const done = (why?: string): void => {
         clearTimeout(timer);
         this.#waiting.delete(look);
-        if (error) fail(error);
-        else settle();
-      };
-      const give = (why: string): void => {
         failure.message = `${why} while waiting for ${expected}\n${this.picture()}`;
-        done(failure);
+        if (why === undefined) settle();
+        else fail(failure);
       };
       const look = (): void => {
-        try {
-          if (holds()) done();
-          else if (this.#ended) give(`the program ended (${JSON.stringify(this.#ended)})`);
-          else if (this.#closed) give('the terminal was closed');
-        } catch (error) {
-          done(error as Error);
-        }
+        if (now()) done();
+        else if (this.#ended) done(`the program ended (${JSON.stringify(this.#ended)})`);
+        else if (this.#closed) done('the terminal was closed');
       };
-      const timer = setTimeout(() => give(`${timeout} ms went by`), timeout);
+      const timer = setTimeout(() => done(`${timeout} ms went by`), timeout);
       this.#waiting.add(look);
       look();
     });
