@@ -33,6 +33,8 @@ export interface Field {
 /** Some fields of many: what `print l2[0]` lists. */
 export interface FieldList {
   readonly fields: readonly Field[];
+  /** The path was that of one field, or of a part of one. */
+  readonly single?: true;
   /** Entries before the last one listed that were left out because they are 0. */
   readonly empty: number;
   /** The first that is not listed; absent when the list is whole. */

@@ -108,7 +108,8 @@ export function rolesOf(command: Command, words: readonly string[]): Role[] {
       roles.push(role);
       if (role.kind === 'flag' && role.flag?.flag.param) waiting = role.flag;
     } else {
-      roles.push({ kind: 'argument', index: count, param: params[count] });
+      const last = params.at(-1);
+      roles.push({ kind: 'argument', index: count, param: params[count] ?? (last?.rest ? last : undefined) });
       count++;
     }
   }

@@ -6,8 +6,10 @@ import type { Command } from './command.ts';
 import { commit } from './commit.ts';
 import { completion } from './completion.ts';
 import { convertInPlace } from './convert-inplace.ts';
+import { copy } from './copy.ts';
 import { copyHeader } from './copy-header.ts';
 import { discard } from './discard.ts';
+import { explain } from './explain.ts';
 import { exportCommand } from './export.ts';
 import { fork, forks, switchFork } from './fork.ts';
 import { getopts } from './getopts.ts';
@@ -20,14 +22,18 @@ import { map } from './map.ts';
 import { open } from './open.ts';
 import { openTarget } from './open-target.ts';
 import { plan } from './plan.ts';
+import { print } from './print.ts';
 import { quit } from './quit.ts';
 import { recover } from './recover.ts';
 import { redo } from './redo.ts';
 import { rollback } from './rollback.ts';
+import { set } from './set.ts';
 import { setmap } from './setmap.ts';
 import { status } from './status.ts';
 import { steps } from './steps.ts';
 import { undo } from './undo.ts';
+import { whois } from './whois.ts';
+import { x } from './x.ts';
 
 export const CATALOG: readonly Command[] = [
   open,
@@ -38,6 +44,12 @@ export const CATALOG: readonly Command[] = [
   map,
   alloc,
   check,
+  explain,
+  whois,
+  print,
+  x,
+  set,
+  copy,
   exportCommand,
   convertInPlace,
   getopts,

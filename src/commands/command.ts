@@ -8,7 +8,7 @@
 import type { Progress } from '../bytes/progress.ts';
 import type { Debugger } from '../session/debugger.ts';
 import type { Session } from '../session/session.ts';
-import type { Flags, Params, ValuesOf } from './params.ts';
+import type { Flags, Param, Params, ValuesOf } from './params.ts';
 import type { MapView, View } from './view.ts';
 
 /** A command at work: it tells how far it has come, and answers a view. What takes no time answers at once. */
@@ -90,8 +90,13 @@ export function usage(command: Command): string {
     const value = flag.param ? ` ${flag.param.placeholder}` : '';
     return `[${flag.short ? `-${flag.short}` : `--${name}`}${value}]`;
   });
-  const params = Object.values(command.params).map((p) => (p.fallback ? `[${p.placeholder}]` : p.placeholder));
-  return [command.name, ...flags, ...params].join(' ');
+  return [command.name, ...flags, ...Object.values(command.params).map(argumentText)].join(' ');
+}
+
+/** `OFFSET`, `[LENGTH]`, `VALUE…`: an argument in a line of usage. */
+export function argumentText({ placeholder, fallback, rest }: Param<unknown>): string {
+  const words = rest ? `${placeholder}…` : placeholder;
+  return fallback ? `[${words}]` : words;
 }
 
 export function detailsOf({ details }: Command): string | undefined {

@@ -5,7 +5,7 @@ import { imageCommand } from './command.ts';
 import { sheetOf } from './export-sheet.ts';
 import { sheetSvg } from './export-svg.ts';
 import { sheetText } from './export-text.ts';
-import { file, flag, flagWith, type Param } from './params.ts';
+import { count, file, flag, flagWith } from './params.ts';
 import { message } from './view.ts';
 
 const WIDTH = 64;
@@ -61,16 +61,3 @@ export const exportCommand = imageCommand({
     });
   },
 });
-
-function count(placeholder: string, doc: string, least: number, most: number): Param<number> {
-  return {
-    placeholder,
-    doc,
-    choices: () => [],
-    parse(word) {
-      const value = Number(word);
-      if (/^\d+$/.test(word) && value >= least && value <= most) return value;
-      throw new ImageError({ code: 'bad-number', what: `'${word}' is not a number from ${least} to ${most}` });
-    },
-  };
-}

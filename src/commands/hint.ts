@@ -2,7 +2,7 @@
 import { ImageError } from '../errors.ts';
 import { type Role, rolesOf, wordAtCursor } from './at-cursor.ts';
 import { CATALOG } from './catalog.ts';
-import type { Command } from './command.ts';
+import { argumentText, type Command } from './command.ts';
 import { commandNamed, described, notFound } from './help.ts';
 import { flagValue } from './parse.ts';
 
@@ -56,9 +56,9 @@ function usageParts(command: Command, role: Role): HintPart[] {
     text: `[${short ? `-${short}` : `--${name}`}${param ? ` ${param.placeholder}` : ''}]`,
     current: name === on,
   }));
-  const params = Object.values(command.params).map(({ placeholder, fallback }, i) => ({
-    text: fallback ? `[${placeholder}]` : placeholder,
-    current: role.kind === 'argument' && role.index === i,
+  const params = Object.values(command.params).map((param) => ({
+    text: argumentText(param),
+    current: role.kind === 'argument' && role.param === param,
   }));
   return [{ text: command.name, current: false }, ...flags, ...params];
 }

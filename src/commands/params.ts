@@ -17,6 +17,8 @@ export interface Param<T> {
   choices(): readonly string[];
   /** What could stand here besides, and depends on the machine, the image or the screen. */
   readonly completes?: Completes;
+  /** Present: it takes all words that are left, of which there is one at least. Only the last argument can. */
+  rest?(words: readonly string[]): T;
   /** Present: the argument may be left out, and this stands for it. */
   readonly fallback?: { readonly value: T };
 }
@@ -70,16 +72,20 @@ export function file(placeholder: string, doc: string): Param<string> {
   return { ...text(placeholder, doc), completes: 'file' };
 }
 
-/** How many, or which one: a whole number, `least` at least. */
-export function count(placeholder: string, doc: string, least: number): Param<number> {
+/** What counts steps or files has no more of them. */
+const MOST = 999_999_999;
+
+/** A number from `least` to `most`, in plain digits; without `most` how many, or which one. */
+export function count(placeholder: string, doc: string, least: number, most = MOST): Param<number> {
   return {
     placeholder,
     doc,
     choices: () => [],
     parse(word) {
-      const value = /^\d{1,9}$/.test(word) ? Number(word) : -1;
-      if (value >= least) return value;
-      throw new ImageError({ code: 'bad-number', what: `'${word}' is not a number: expected ${least} or more` });
+      const value = Number(word);
+      if (/^\d+$/.test(word) && value >= least && value <= most) return value;
+      const expected = most === MOST ? `: expected ${least} or more` : ` from ${least} to ${most}`;
+      throw new ImageError({ code: 'bad-number', what: `'${word}' is not a number${expected}` });
     },
   };
 }
@@ -143,6 +149,21 @@ export function orWord<T, W extends string>(word: W, param: Param<T>): Param<T |
     choices: () => [word, ...param.choices()],
     parse: (text) => (text === word ? word : param.parse(text)),
   };
+}
+
+/** As many words as there are. */
+export function list<T>(param: Param<T>): Param<readonly T[]> {
+  return {
+    ...param,
+    parse: (word) => [param.parse(word)],
+    rest: (words) => words.map(param.parse),
+    fallback: undefined,
+  };
+}
+
+/** Words that are one value, with or without quotes around them. */
+export function joined<T>(param: Param<T>): Param<T> {
+  return { ...param, rest: (words) => param.parse(words.join(' ')) };
 }
 
 export function optional<T, U>(param: Param<T>, value: U): Param<T | U> {

@@ -26,7 +26,8 @@ export function valuesOf(command: Command, { positional, flags }: Split): Values
   const values: Record<string, unknown> = {};
   Object.entries(command.params).forEach(([name, param], i) => {
     const word = positional[i];
-    values[name] = word === undefined ? param.fallback?.value : param.parse(word);
+    if (word === undefined) values[name] = param.fallback?.value;
+    else values[name] = param.rest ? param.rest(positional.slice(i)) : param.parse(word);
   });
   for (const [name, flag] of Object.entries(command.flags)) values[name] = flagValue(flag, flags.get(name));
   return values;
@@ -43,9 +44,10 @@ export function flagValue(flag: Flag<unknown>, given: readonly string[] | undefi
 function checkCount(command: Command, count: number): void {
   const params: readonly Param<unknown>[] = Object.values(command.params);
   const least = params.filter((p) => !p.fallback).length;
-  const most = params.length;
+  const most = params.at(-1)?.rest ? Number.POSITIVE_INFINITY : params.length;
   if (count >= least && count <= most) return;
-  const expected = least === most ? `${most}` : `between ${least} and ${most}`;
+  const range = least === most ? `${most}` : `between ${least} and ${most}`;
+  const expected = most === Number.POSITIVE_INFINITY ? `at least ${least}` : range;
   throw new ImageError({
     code: 'bad-argument-count',
     what: `bad argument count ${count} to ${command.name}, expected ${expected} arguments`,

@@ -49,6 +49,10 @@ function plain(view: View): unknown {
       return view.report
         ? checkJson(view.report, view.filename, view.format)
         : { filename: view.filename, format: view.format, 'check-errors': 0, platter: { verdict: 'unsupported' } };
+    case 'hexdump':
+      return view.lines.map(({ offset, bytes, owner, fields }) => {
+        return { offset, hex: Buffer.from(bytes).toString('hex'), owner, fields };
+      });
     case 'parts':
       return Object.fromEntries(view.parts.map(({ key, view: part }) => [key, plain(part)]));
     case 'map':

@@ -8,6 +8,7 @@ import { verdictLines } from '../check/verdict.ts';
 import type { Finding } from '../drivers/finding.ts';
 import { whereText } from '../errors.ts';
 import { wrapped } from './help.ts';
+import { hexdumpLines } from './hexdump-text.ts';
 import { summarize } from './map-summary.ts';
 import { writeMapText } from './map-text.ts';
 import { printable, printableLines } from './printable.ts';
@@ -47,6 +48,9 @@ export function* writeText(view: View, sink: Sink, style: Style): Generator<Prog
     case 'map':
       if (view.shape === 'summary') return yield* writeSummary(view, sink, style);
       return (yield* writeMapText(view, sink, style)) > 0 ? 2 : 0;
+    case 'hexdump':
+      sink.text(lines(hexdumpLines(view, style)));
+      return 0;
     case 'parts':
       return yield* writeParts(view.parts, sink, style);
   }

@@ -77,9 +77,10 @@ function subcommands(): readonly Command[] {
 }
 
 function signature({ name, place, params }: Command): string {
-  const words = Object.values(params).map(({ placeholder, fallback }) =>
-    fallback ? `[${placeholder}]` : `<${placeholder}>`,
-  );
+  const words = Object.values(params).map(({ placeholder, fallback, rest }) => {
+    const word = rest ? `${placeholder}…` : placeholder;
+    return fallback ? `[${word}]` : `<${word}>`;
+  });
   return [name, ...(place === 'image' ? ['<IMAGE>'] : []), ...words].join(' ');
 }
 

@@ -9,7 +9,7 @@ import type { Extent } from '../bytes/extents.ts';
 import type { Image } from '../drivers/driver.ts';
 import type { CheckReport } from '../drivers/finding.ts';
 
-export type View = NothingView | MessageView | FactsView | TableView | MapView | CheckView | PartsView;
+export type View = NothingView | MessageView | FactsView | TableView | MapView | CheckView | HexdumpView | PartsView;
 
 /** The byte that an answer is about: a screen puts its cursor there. */
 export interface Place {
@@ -96,6 +96,18 @@ export interface CheckView {
   readonly format: string;
   /** Undefined: the format has nothing to check. */
   readonly report?: CheckReport;
+}
+
+/** Bytes of the file, a line each 16 of them: what owns them, and the fields they are. */
+export interface HexdumpView extends Placed {
+  readonly kind: 'hexdump';
+  readonly lines: readonly {
+    readonly offset: number;
+    readonly bytes: Uint8Array;
+    readonly owner: string;
+    /** Paths, in order. */
+    readonly fields: readonly string[];
+  }[];
 }
 
 /** Several views in one, each under its JSON key. */

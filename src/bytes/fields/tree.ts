@@ -170,8 +170,8 @@ function oneField({ path, part }: Resolved, leaf: Leaf, read: Read): Field {
   const whole = fieldOf(leaf, path, read);
   if (part === undefined) return whole;
   const { name, ...rest } = whole.parts?.find(({ name }) => name === part) ?? { name: part, text: '' };
-  const { offset, size, spec, guest } = whole;
-  return { path, offset, size, spec, ...rest, ...(guest && { guest }) };
+  const { offset, size, spec } = whole;
+  return { path, offset, size, spec, ...rest };
 }
 
 function notOne({ node, path }: Resolved): ImageError {
@@ -199,8 +199,8 @@ const LIST_LIMIT = 4096;
 export function listAt(root: Group, path: string, limit: number, read: Read): FieldList {
   const found = path === '' ? { node: root, path: '' } : resolve(root, path, read);
   const list = { fields: [] as Field[], empty: 0, next: undefined as string | undefined };
-  if (found.node.kind === 'leaf') list.fields.push(oneField(found, found.node, read));
-  else collect(found.node, found.path, list, Math.min(limit, LIST_LIMIT), read);
+  if (found.node.kind === 'leaf') return { fields: [oneField(found, found.node, read)], single: true, empty: 0 };
+  collect(found.node, found.path, list, Math.min(limit, LIST_LIMIT), read);
   return list;
 }
 

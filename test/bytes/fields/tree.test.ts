@@ -72,6 +72,7 @@ describe('lists', () => {
     expect({ empty, next }).toEqual({ empty: 298, next: 'byte[400]' });
     expect(listAt(root, 'byte', 1000, read)).toMatchObject({ empty: 4096 - 40, next: undefined });
     expect(listAt(root, 'row', 1000, read).fields).toHaveLength(80);
+    expect(listAt(root, 'byte[5]', 1000, read)).toMatchObject({ single: true, fields: [{ path: 'byte[5]' }] });
   });
 
   it('find the next entry that holds something, at every stride', () => {
