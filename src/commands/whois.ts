@@ -1,5 +1,5 @@
 /** `whois`: what one byte of the file belongs to, which guest byte it holds, and what leads to it. */
-import type { Extent } from '../bytes/extents.ts';
+import { COMPRESSED, type Extent, hasHost } from '../bytes/extents.ts';
 import type { Field } from '../bytes/field.ts';
 import type { Progress } from '../bytes/progress.ts';
 import { hex, sizeText } from '../bytes/size.ts';
@@ -107,11 +107,14 @@ function* guestsAt(image: Image, host: number): Generator<Progress, number[]> {
   const found: number[] = [];
   if (image.dataDevice !== image.device) return found;
   for (const batch of image.mappings(0, image.size, 'mapped')) {
+    const { kind, host: hosts, length, unit } = batch;
+    const at = host / unit;
     for (let i = 0; i < batch.count && found.length < LISTED; i++) {
-      const extent = batch.at(i);
-      if (extent.kind === 'compressed') found.push(...compressedAt(image, extent, host));
-      else if (extent.host !== undefined && extent.host <= host && host < extent.host + extent.length) {
-        found.push(extent.guest + host - extent.host);
+      const code = kind[i] as number;
+      const start = hosts[i] as number;
+      if (code === COMPRESSED) found.push(...compressedAt(image, batch.at(i), host));
+      else if (at >= start && at < start + (length[i] as number) && hasHost(code)) {
+        found.push(batch.at(i).guest + host - start * unit);
       }
     }
     const last = batch.count > 0 ? batch.at(batch.count - 1) : undefined;

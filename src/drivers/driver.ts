@@ -8,7 +8,9 @@
  *  2. `getMapping(g)` starts at g, is never empty, never reaches past the disk's end, and agrees with `mappings`.
  *  3. `regions()` tiles the file exactly: every byte has one owner, or is free, or leaked.
  *  4. Opening reads bounded tables only; nothing is allocated that the file's length does not justify.
- *  5. Reading never writes: only a ConversionTarget writes, and only through the device it was given.
+ *  5. `fields` lie in the bytes asked for and are found again by their path; `encodeField` of what a field shows changes
+ *     no byte; `trace` ends where `getMapping` says.
+ *  6. Reading never writes: only a ConversionTarget writes, and only through the device it was given.
  */
 import type { EntryLayout } from '../bytes/bits.ts';
 import type { Extent, ExtentColumns } from '../bytes/extents.ts';

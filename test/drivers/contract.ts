@@ -5,7 +5,7 @@
 import { expect } from 'vitest';
 import type { Extent, ExtentColumns } from '../../src/bytes/extents.ts';
 import { runToEnd } from '../../src/bytes/progress.ts';
-import type { Device } from '../../src/device/device.ts';
+import { type Device, readBytes } from '../../src/device/device.ts';
 import type { Driver, Image, MappingRows, OpenContext } from '../../src/drivers/driver.ts';
 import { Random } from '../support/random.ts';
 
@@ -52,6 +52,7 @@ export function expectContract(driver: Driver, device: Device, context?: Partial
   expectTiling(image, 0, image.size);
   expectMappingAgrees(image, new Random(seed));
   expectRegionsTile(image);
+  expectFields(image, new Random(seed));
   image.getConversionOptions();
   image.info();
   return image;
@@ -167,6 +168,32 @@ function expectRegionsTile(image: Image): void {
     at += region.length;
   }
   expect(at).toBe(image.device.size);
+}
+
+/** Sentence 5: in some regions, and on the way of some guest bytes. */
+function expectFields(image: Image, random: Random): void {
+  const regions = [...image.regions()];
+  for (const region of regions.slice(0, 30)) {
+    const from = region.offset + random.int(0, region.length - 1);
+    const to = Math.min(from + 64, region.offset + region.length);
+    for (const field of image.fields(region, from, to).slice(0, 20)) {
+      const { path, offset, size, text } = field;
+      if (offset >= to || offset + size <= from) throw new Error(`${path} does not lie in ${from}..${to}`);
+      // A table that two own has two paths.
+      expect(image.field(path)).toMatchObject({ path, offset, size, text });
+      if (text.includes('…')) continue;
+      const { bytes } = image.encodeField(path, text);
+      expect([...bytes]).toEqual([...readBytes(image.device, offset, size)]);
+    }
+  }
+  for (let i = 0; i < 10 && image.size > 0; i++) {
+    const guest = random.int(0, image.size - 1);
+    const { kind, host } = image.getMapping(guest);
+    const hops = image.trace(guest);
+    const at = hops.find(({ title }) => title === 'data' || title === 'compressed data')?.host;
+    const stored = kind === 'data' || kind === 'encrypted' || kind === 'compressed';
+    expect({ guest, at }).toEqual({ guest, at: stored && image.dataDevice === image.device ? host : undefined });
+  }
 }
 
 /** The alignment a conversion may count on, by definition: from every data run as `mappings` gives it. Bytes. */
