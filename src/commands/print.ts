@@ -18,7 +18,8 @@ export const print = imageCommand({
     'PATH is a field, `header.size` or `l2[0][16]`; a part of one, `l2[0][16].copied`; or what has fields, `header` or ' +
     '`l2[0]`. Without a PATH: what there is. An index is a number as everywhere (`16`, `0x10`, `4k`); `@` before it ' +
     'stands for the entry that belongs to a byte: `refcount[@0x50000]` of the cluster at that byte of the file, ' +
-    '`l2[@1M]` of that guest byte. Entries of tables that are 0 are left out of lists.',
+    '`l2[@1M]` of that guest byte. Entries of tables that are 0 are left out of lists. In JSON, a list with something left out is an object with ' +
+    '`fields` and `left-out`, one that is whole a list.',
   params: { paths: optional(list(field('PATH', 'a field, a part of one, or what has fields')), []) },
   flags: {
     limit: flagWith(count('N', `fields listed at most, up to ${MOST}; ${LIMIT} when left out`, 1, MOST), LIMIT),

@@ -89,6 +89,13 @@ describe('print', () => {
     expect(text).toMatch(/l2\[0\]\[0\]\.copied +1 +refcount of the cluster is exactly 1/);
   });
 
+  it('leaves nothing out without a word in JSON either', async () => {
+    const field = { path: 'l2[3][0]', offset: 0x21000, value: '0x22000 copied' };
+    expect(await json(['print l2[3] --limit 1'])).toMatchObject({ fields: [field], 'left-out': { next: 'l2[3][1]' } });
+    expect(await json(['print l2[3]'])).toMatchObject({ 'left-out': { empty: 503 } });
+    expect(await json(['print l1'])).toHaveLength(4);
+  });
+
   it('says what there is when asked for what there is not', async () => {
     const { text, status } = await transcript(['print header.clustr_bits'], { image: START });
     expect(status).toBe(1);
