@@ -13,7 +13,7 @@ import { statements } from '../line.ts';
 import { parse, type Values } from '../parse.ts';
 
 /** They stage nothing and write nothing. */
-const LOOKING = new Set([
+export const LOOKING: ReadonlySet<string> = new Set([
   'alloc',
   'check',
   'explain',
@@ -31,7 +31,7 @@ const LOOKING = new Set([
 ]);
 
 /** They stage, or write to the practice copy. */
-const CHANGING = new Set([
+export const CHANGING: ReadonlySet<string> = new Set([
   'commit',
   'convert-inplace',
   'copy',

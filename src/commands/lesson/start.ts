@@ -43,7 +43,7 @@ export function lessonList({ lesson, lessonsDone }: Debugger, catalog: Catalog):
   const rows = names.map((name) => {
     const { title, minutes } = scriptOf(name, catalog);
     const running = lesson?.name === name ? `at ${lesson.at}/${lesson.of}` : undefined;
-    return [name, title, minutes, running ?? (lessonsDone.has(name) ? 'done' : '')];
+    return [name, minutes, running ?? (lessonsDone.has(name) ? 'done' : ''), title];
   });
   return {
     kind: 'parts',
@@ -54,9 +54,9 @@ export function lessonList({ lesson, lessonsDone }: Debugger, catalog: Catalog):
           kind: 'table',
           columns: [
             { key: 'name', label: 'Lesson' },
-            { key: 'title', label: 'Title' },
-            { key: 'minutes', label: 'Minutes', align: 'right' },
+            { key: 'minutes', label: 'Min', align: 'right' },
             { key: 'state', label: 'State' },
+            { key: 'title', label: 'Title' },
           ],
           rows,
           empty: 'there are no lessons',
