@@ -148,11 +148,22 @@ export class Desk {
   /** The picture is another one: the guest byte under the cursor may lie elsewhere now, or have come into sight. */
   settle(): void {
     const { guest, host, side } = this.#place;
-    if (this.#walk || guest === undefined) return;
+    if (this.#walk) return;
+    if (guest === undefined) {
+      const last = Math.max(0, (this.picture.clusters?.size ?? 0) - 1);
+      if (host !== undefined && host > last) this.toHost(last, side);
+      return;
+    }
     const place = this.#ofGuest(guest, side);
     if (place.host === host) return;
     this.#place = place;
     this.moves++;
+  }
+
+  /** Tables are others now: ways through the old ones lead nowhere. */
+  forgetWalks(): void {
+    this.#walk = undefined;
+    this.#trail.forgetWalks();
   }
 
   /** Puts the cursor on a guest byte. */

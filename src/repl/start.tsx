@@ -258,6 +258,7 @@ class ScreenSession {
     const { lesson } = this.#options.host;
     this.#prompt.suggestion = lesson?.suggestion ?? '';
     this.#prompt.idle = lesson?.suggestion ? (lesson.suggestion.endsWith(' ') ? ANSWER_LESSON : FOLLOW_LESSON) : IDLE;
+    if (session && this.#picture.isStale(session)) this.#desk.forgetWalks();
     if (session) this.#walk.start(this.#picture.refresh(session));
     else this.#picture.clear();
     this.#desk.changed();

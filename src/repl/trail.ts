@@ -32,6 +32,11 @@ export class Trail {
     return this.#stops.pop();
   }
 
+  /** The places stay. */
+  forgetWalks(): void {
+    for (const [i, stop] of this.#stops.entries()) this.#stops[i] = { ...stop, walk: undefined };
+  }
+
   clear(): void {
     this.#stops.length = 0;
   }
