@@ -80,7 +80,7 @@ describe('a flush', () => {
     screen.addCanvas(canvas(FULL, ['a', 'b', 'c']));
     screen.flush();
     expect(paper.writes).toHaveLength(1);
-    expect(paper.writes[0]).toMatch(/^\x1b\[\?2026h\x1b\[\?25l[^]*\x1b\[\?2026l$/);
+    expect(paper.writes[0]).toMatch(/^\x1b\[\?2026h\x1b\[\?25l[\s\S]*\x1b\[\?2026l$/);
   });
 
   it('shows the cursor where a canvas says, and moves it without sending rows', () => {
@@ -192,7 +192,7 @@ describe('taking and leaving the terminal', () => {
     paper.sent();
     screen.enter();
     screen.flush();
-    expect(paper.sent()).toMatch(/first[^]*second[^]*third/);
+    expect(paper.sent()).toMatch(/first[\s\S]*second[\s\S]*third/);
   });
 
   it('many changes make one frame', async () => {
@@ -247,7 +247,7 @@ describe('a terminal that takes what is sent', () => {
         const width = Math.min(j === widths.length ? columns : wide, columns - x);
         if (width > 0 && height > 0) {
           const lines = Array.from({ length: height }, (_, n) =>
-            fit(texts[(i + j + n) % texts.length] as string, width),
+            padded(texts[(i + j + n) % texts.length] as string, width),
           );
           out.push({ place: { x, y, width, height }, rows: lines });
         }
@@ -259,7 +259,7 @@ describe('a terminal that takes what is sent', () => {
   }
 
   /** Exactly `width` columns, by what the terminal counts: the ideograph takes two. */
-  function fit(line: string, width: number): string {
+  function padded(line: string, width: number): string {
     let out = '';
     let used = 0;
     for (const c of line) {
