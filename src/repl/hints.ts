@@ -13,7 +13,7 @@ import type { Theme } from './theme.ts';
 type Entry = readonly [keys: string, does: string];
 
 /** The ones that matter most first: the last ones go where there is no room. */
-const AT_PROMPT: readonly Entry[] = [
+export const AT_PROMPT: readonly Entry[] = [
   ['Tab', 'complete'],
   ['?', 'keys'],
   ['^D', 'leave'],
@@ -25,7 +25,7 @@ const AT_PROMPT: readonly Entry[] = [
   ['F10', 'zoom'],
 ];
 
-const IN_PANEL: readonly Entry[] = [
+export const IN_PANEL: readonly Entry[] = [
   ['?', 'all keys'],
   ['Esc', 'prompt'],
   ['F2-F6', 'panels'],

@@ -71,6 +71,7 @@ export class Screen extends Writable {
   frames = 0;
   readonly #terminal: Terminal;
   readonly #fold: (text: string) => string;
+  readonly #failed: (error: unknown) => void;
   readonly #canvases = new Set<Canvas>();
   #frame: readonly string[] = [];
   #shownFrame: readonly string[] = [];
@@ -79,11 +80,21 @@ export class Screen extends Writable {
   #timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   #lastFlush = 0;
 
-  /** `fold` turns text into what the terminal can show (ASCII only, say). */
-  constructor(terminal: Terminal, fold: (text: string) => string = (text) => text) {
+  /**
+   * `fold` turns text into what the terminal can show (ASCII only, say). `failed` gets what a canvas throws in a frame
+   * that was scheduled.
+   */
+  constructor(
+    terminal: Terminal,
+    fold: (text: string) => string = (text) => text,
+    failed: (error: unknown) => void = (error) => {
+      throw error;
+    },
+  ) {
     super({ decodeStrings: false });
     this.#terminal = terminal;
     this.#fold = fold;
+    this.#failed = failed;
     this.columns = terminal.columns || FALLBACK.columns;
     this.rows = terminal.rows || FALLBACK.rows;
   }
@@ -129,7 +140,11 @@ export class Screen extends Writable {
     const wait = this.#lastFlush + FRAME - performance.now();
     const flush = (): void => {
       this.#timer = undefined;
-      this.flush();
+      try {
+        this.flush();
+      } catch (error) {
+        this.#failed(error);
+      }
     };
     this.#timer = wait > 1 ? setTimeout(flush, wait) : setImmediate(flush);
   }

@@ -101,7 +101,7 @@ class ScreenSession {
     this.#options = options;
     this.#machine = machine;
     this.#theme = themeFor(look);
-    this.#screen = new Screen(machine.terminal, look.unicode ? undefined : foldToAscii);
+    this.#screen = new Screen(machine.terminal, look.unicode ? undefined : foldToAscii, (error) => this.#fail(error));
     this.#picture = new Picture();
     this.#desk = new Desk(host, this.#picture, this.#theme, () => this.#changed());
     this.#walk = new Slices(() => {

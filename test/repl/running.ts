@@ -10,6 +10,9 @@ import { Debugger } from '../../src/session/debugger.ts';
 import { keySequence } from '../support/keys.ts';
 import { Lines } from './prompt/support.ts';
 
+/** After this time an Escape is a key of its own. */
+const ESCAPE_MS = 60;
+
 /** Takes what the screen writes, and shows it as xterm would. */
 export class FakeTerminal extends EventEmitter {
   readonly writes: string[] = [];
@@ -135,8 +138,12 @@ export class Running {
   }
 
   /** Keys by name: see ../support/keys.ts. */
-  press(...names: readonly string[]): void {
-    for (const name of names) this.type(keySequence(name));
+  async press(...names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      this.type(keySequence(name));
+      // What follows at once would belong to it, as Alt does.
+      if (name === 'escape') await pause(ESCAPE_MS);
+    }
   }
 
   type(text: string): void {
@@ -167,7 +174,7 @@ export class Running {
   /** Waits until nothing is written any more. */
   async settled(): Promise<string> {
     for (let quiet = 0, before = -1; quiet < 3; ) {
-      await pause(12);
+      await pause(8);
       const { length } = this.terminal.writes;
       quiet = length === before ? quiet + 1 : 0;
       before = length;

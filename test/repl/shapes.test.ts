@@ -36,16 +36,16 @@ describe.each(SIZES)('%sx%s', (columns, rows) => {
 
   it('shows what was meant, after whatever came before', async () => {
     const run = await running({ image: START, columns: 90, rows: 30 });
-    run.press('f2', 'down', 'down', 'f10', 'f1');
+    await run.press('f2', 'down', 'down', 'f10', 'f1');
     run.terminal.resize(61, 17);
-    run.press('escape');
+    await run.press('escape');
     await run.settled();
-    run.press('f10', 'f5', 'escape');
+    await run.press('f10', 'f5', 'escape');
     run.terminal.resize(columns, rows);
     run.type('in');
-    run.press('tab');
+    await run.press('tab');
     const shown = await run.settled();
-    run.press('ctrl-l');
+    await run.press('ctrl-l');
     expect(await run.settled()).toBe(shown);
   });
 });
@@ -59,7 +59,7 @@ it.each([
   [250, 70],
 ])('a terminal of %sx%s does no harm', async (columns, rows) => {
   const run = await running({ image: START, columns, rows });
-  run.press('f2', 'f1', 'escape', 'f10', 'tab', 'f6');
+  await run.press('f2', 'f1', 'escape', 'f10', 'tab', 'f6');
   await run.settled();
   await run.enter('info');
   run.terminal.resize(80, 24);
