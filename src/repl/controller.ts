@@ -166,7 +166,7 @@ export class Controller {
     }
     const event = prompt.key(key);
     if (!event || event.kind === 'unhandled') {
-      if (!event) lines.stays();
+      if (!event) lines.typed();
       return;
     }
     if (event.kind === 'submit') lines.run(event.lines);

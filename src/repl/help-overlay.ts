@@ -19,7 +19,7 @@ const PROMPT: readonly KeyHelp[] = [
   { keys: '^D', does: 'leave (asks once when steps are not on disk)' },
 ];
 
-const EVERYWHERE: readonly KeyHelp[] = [
+export const EVERYWHERE: readonly KeyHelp[] = [
   { keys: 'F1 ?', does: 'these keys (? on an empty line)' },
   { keys: 'F2-F6 M-1..M-5', does: 'extents, clusters, transcript, inspector, steps; again: the prompt' },
   { keys: 'Tab S-Tab', does: 'in a panel: the next panel, the one before' },

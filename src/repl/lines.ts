@@ -56,6 +56,8 @@ export class Lines {
   #pace: Pace | undefined;
   #since = 0;
   #last = '';
+  /** How the user last tried to leave. */
+  #way: WayOut | undefined;
   /** Where the transcript was after the last answer: what follows is a lesson speaking. */
   #answerEnd = 0;
   /** The byte that the last answer is about. */
@@ -109,14 +111,15 @@ export class Lines {
       this.#leaving = way;
       return 'leaves when the command has ended; Ctrl-C cancels it';
     }
+    this.#way = way;
     const question = this.#farewell.question(this.#options.host, way);
     if (question === undefined) this.#options.left();
     return question;
   }
 
-  /** Something else than leaving was done. */
-  stays(): void {
-    this.#farewell.stays();
+  /** Something was typed: no second Ctrl-D, but perhaps the second `quit`. */
+  typed(): void {
+    if (this.#way === 'Ctrl-D') this.#farewell.stays();
   }
 
   async #drain(): Promise<void> {
@@ -136,7 +139,7 @@ export class Lines {
         ended(this.#place);
         this.#place = undefined;
         if (!host.quitting) {
-          this.stays();
+          this.#farewell.stays();
           continue;
         }
         host.quitting = false;
@@ -158,9 +161,11 @@ export class Lines {
     const from = transcript.end;
     transcript.append(`${ui.key('platter>')} ${ui.title(text(line))}\n`);
     panel.follow();
-    this.#last = line;
+    const before = stateOf(host);
     this.#since = performance.now();
     await this.runner.line(line);
+    // What has changed something is not done again by a stray Enter.
+    this.#last = stateOf(host) === before ? line : '';
     // A long answer is read from its start; a lesson's next task matters more than the answer before it.
     if (host.lesson) panel.showFrom(Math.max(from, this.#answerEnd));
     else panel.showFrom(from);
@@ -171,7 +176,7 @@ export class Lines {
     try {
       const all = statements(this.#last);
       const looks = all.every(
-        ({ words, pipe }) => !pipe && commandNamed(CATALOG, words[0]?.text ?? '')?.place === 'image',
+        ({ words, pipe }) => !pipe && commandNamed(CATALOG, words[0]?.text ?? '')?.group === 'inspect',
       );
       return all.length > 0 && looks ? this.#last : '';
     } catch {
@@ -202,4 +207,9 @@ export class Lines {
       .map((line) => (line === '' ? line : bad(line)))
       .join('\n');
   }
+}
+
+/** Changes with every step, undone or redone ones too, and with the image. */
+function stateOf({ session, opened }: Debugger): string {
+  return `${opened?.path} ${session?.steps.map(({ applied }) => (applied ? '+' : '-')).join('')}`;
 }
