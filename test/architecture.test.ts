@@ -88,6 +88,24 @@ describe('the house', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('draws on terminals only: ink is behind the screen, and the screen behind on-screen', () => {
+    const importers = SOURCES.filter(
+      ({ path, imports }) => !path.startsWith('repl/') && imports.some((target) => target.startsWith('repl/')),
+    );
+    expect(importers.map(({ path }) => path).sort()).toEqual(['main.ts', 'on-screen.ts']);
+    const edges = new Map(SOURCES.map(({ path, imports, packages }) => [path, { imports, packages }]));
+    const reached = new Set<string>();
+    const reach = (path: string): void => {
+      if (reached.has(path)) return;
+      reached.add(path);
+      for (const next of edges.get(path)?.imports ?? []) reach(next);
+    };
+    for (const target of edges.get('main.ts')?.imports ?? []) if (target.startsWith('repl/')) reach(target);
+    const packages = [...reached].flatMap((path) => edges.get(path)?.packages ?? []);
+    expect(reached.size).toBeGreaterThan(0);
+    expect(packages.filter((name) => /^(ink|react)\b/.test(name))).toEqual([]);
+  });
+
   it('has no circles', () => {
     const edges = new Map(SOURCES.map(({ path, values }) => [path, values]));
     const done = new Set<string>();

@@ -29,12 +29,13 @@ function shell(script: string, env: Readonly<Record<string, string>> = {}): { st
 }
 
 /** The parts of the program that a run loads. */
-function partsOf(args: readonly string[]): string[] {
+function partsOf(args: readonly string[], input?: string): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'platter-'));
   try {
     const env = { ...process.env, PLATTER_KEEP_COMPILED: folder };
-    const { status, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], { env, encoding: 'utf8' });
-    expect(stderr).toBe('');
+    const { status, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], { env, input, encoding: 'utf8' });
+    // Lines from a pipe are greeted on stderr.
+    if (input === undefined) expect(stderr).toBe('');
     expect(status).toBe(0);
     return readdirSync(folder)
       .map((name) => name.replace('.cjs.compiled', ''))
@@ -53,6 +54,22 @@ describe('start-up', () => {
     expect(partsOf(['check', START])).toEqual(['lazy-check']);
     expect(partsOf(['--help'])).toContain('lazy-yargs');
     expect(partsOf(['--version'])).toEqual([]);
+  });
+
+  it('the screen, with ink and React in it, is one part, and only a terminal loads it', () => {
+    const drawing = readdirSync(DIST).filter(
+      (name) => name.endsWith('.cjs') && /react-reconciler|yoga/i.test(readFileSync(join(DIST, name), 'utf8')),
+    );
+    expect(drawing).toEqual(['lazy-screen.cjs']);
+    const runs: [readonly string[], string?][] = [
+      [[START, '-c', 'length', '-c', 'map']],
+      [[START], 'length\nmap\n'],
+      [[START, '--no-tui'], 'length\n'],
+      [['status', START]],
+      [['help', 'map']],
+      [['check', START]],
+    ];
+    for (const [args, input] of runs) expect(partsOf(args, input), args.join(' ')).not.toContain('lazy-screen');
   });
 
   it('no part is loaded by being named', () => {
