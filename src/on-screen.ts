@@ -44,6 +44,11 @@ export async function onScreen(options: OnScreen): Promise<number> {
         // While others had the terminal, changes of its size were told to them.
         process.kill(process.pid, 'SIGWINCH');
       },
+      // Node's own event does not tell of a size that is back where it was.
+      onResize(listener) {
+        process.on('SIGWINCH', listener);
+        return () => process.off('SIGWINCH', listener);
+      },
       onSignal(listener) {
         for (const signal of SIGNALS) process.on(signal, () => listener(signal));
         // A terminal that has gone away is seen by its input's end too, and sooner.

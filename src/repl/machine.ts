@@ -7,10 +7,7 @@ import type { Terminal } from './screen.ts';
 
 export interface Machine {
   readonly input: KeyInput;
-  readonly terminal: Terminal & {
-    on(event: 'resize', listener: () => void): unknown;
-    off(event: 'resize', listener: () => void): unknown;
-  };
+  readonly terminal: Terminal;
   /** How the transcript's text is coloured. */
   readonly style: Style;
   readonly history: PastLines;
@@ -20,6 +17,11 @@ export interface Machine {
   pipe(program: string): Outlet;
   /** Runs a command of the user's on the terminal; answers its exit status. */
   shell(command: string): Promise<number>;
+  /**
+   * Calls `listener` whenever the terminal has had another size, even if it is the old one again by now: what it showed
+   * may be gone. Answers what ends that.
+   */
+  onResize(listener: () => void): () => void;
   /** Stops this process as Ctrl-Z does, until it is continued. */
   suspend(): void;
   /** Calls `listener` when a signal asks the program to end: SIGTERM and its like. */

@@ -95,6 +95,7 @@ class ScreenSession {
   #signal: string | undefined;
   #fail: (error: unknown) => void = () => {};
   #session: unknown;
+  #unresize: () => void = () => {};
 
   constructor(options: ScreenOptions) {
     const { host, machine, look } = options;
@@ -173,7 +174,6 @@ class ScreenSession {
   }
 
   async run(): Promise<void> {
-    const { terminal } = this.#machine;
     const ended = new Promise<string | undefined>((resolve, reject) => {
       this.#leave = resolve;
       this.#fail = reject;
@@ -183,7 +183,7 @@ class ScreenSession {
     const says = await greeting();
     if (says !== '') this.#transcript.append(`${says}\n`);
     this.#refresh();
-    terminal.on('resize', this.#resized);
+    this.#unresize = this.#machine.onResize(this.#resized);
     this.#machine.onSignal((signal) => {
       // While another program has the terminal, Ctrl-C is meant for it.
       if (signal !== 'SIGINT' || !this.#loan.lent) this.#leave(signal);
@@ -208,7 +208,7 @@ class ScreenSession {
   close(): void {
     this.#walk.stop();
     this.#keys.stop();
-    this.#machine.terminal.off('resize', this.#resized);
+    this.#unresize();
     this.#screen.leave();
     this.#ink?.unmount();
     this.#ink = undefined;

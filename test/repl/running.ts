@@ -109,6 +109,10 @@ export class Running {
         pager: undefined,
         pipe: () => new PipedAway(),
         shell: async () => 0,
+        onResize: (listener) => {
+          this.terminal.on('resize', listener);
+          return () => this.terminal.off('resize', listener);
+        },
         suspend: () => {},
         onSignal: (listener) => {
           this.#signalled = listener;
