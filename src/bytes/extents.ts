@@ -63,6 +63,16 @@ export interface Extent {
   readonly fault?: string;
 }
 
+/** The part of an extent inside `from` .. `to` - 1. */
+export function clip(extent: Extent, from: number, to: number): Extent {
+  const cut = Math.max(from - extent.guest, 0);
+  const end = Math.min(extent.guest + extent.length, to);
+  if (cut === 0 && end === extent.guest + extent.length) return extent;
+  const guest = extent.guest + cut;
+  const host = extent.host === undefined ? undefined : extent.host + cut;
+  return { ...extent, guest, length: Math.max(end - guest, 0), ...(host === undefined ? {} : { host }) };
+}
+
 type Column = Uint32Array | Float64Array;
 
 /** What fits a Uint32 column, in units. */

@@ -5,12 +5,14 @@ import { close } from './close.ts';
 import type { Command } from './command.ts';
 import { commit } from './commit.ts';
 import { completion } from './completion.ts';
+import { convert } from './convert.ts';
 import { convertInPlace } from './convert-inplace.ts';
 import { copy } from './copy.ts';
 import { copyHeader } from './copy-header.ts';
 import { discard } from './discard.ts';
 import { explain } from './explain.ts';
 import { exportCommand } from './export.ts';
+import { finish } from './finish.ts';
 import { fork, forks, switchFork } from './fork.ts';
 import { getopts } from './getopts.ts';
 import { goTo } from './goto.ts';
@@ -19,6 +21,7 @@ import { info } from './info.ts';
 import { length } from './length.ts';
 import { answer, lessonCommand, tourCommand } from './lesson.ts';
 import { map } from './map.ts';
+import { next } from './next.ts';
 import { open } from './open.ts';
 import { openTarget } from './open-target.ts';
 import { plan } from './plan.ts';
@@ -30,8 +33,10 @@ import { rollback } from './rollback.ts';
 import { set } from './set.ts';
 import { setmap } from './setmap.ts';
 import { status } from './status.ts';
+import { step } from './step.ts';
 import { steps } from './steps.ts';
 import { undo } from './undo.ts';
+import { until } from './until.ts';
 import { whois } from './whois.ts';
 import { x } from './x.ts';
 
@@ -56,6 +61,11 @@ export const CATALOG: readonly Command[] = [
   openTarget,
   setmap,
   copyHeader,
+  convert,
+  step,
+  next,
+  until,
+  finish,
   plan,
   steps,
   undo,

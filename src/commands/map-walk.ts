@@ -8,7 +8,7 @@
  *     of a shorter backing file a range stays unallocated at its own depth, and reads as zeros.
  *  3. A batch is valid until the next one is taken.
  */
-import { type Extent, type ExtentColumns, UNALLOCATED, UNALLOCATED_ALLOCATED } from '../bytes/extents.ts';
+import { clip, type Extent, type ExtentColumns, UNALLOCATED, UNALLOCATED_ALLOCATED } from '../bytes/extents.ts';
 import type { Image } from '../drivers/driver.ts';
 
 /** Rows `first` .. `end` - 1 of `columns`, found `depth` layers down. */
@@ -50,16 +50,6 @@ function* dive(chain: readonly Image[], batch: MapBatch, belowSize: number): Gen
     first = i + 1;
   }
   if (first < columns.count) yield { ...batch, first, end: columns.count };
-}
-
-/** The part of an extent inside `from` .. `to` - 1. */
-export function clip(extent: Extent, from: number, to: number): Extent {
-  const cut = Math.max(from - extent.guest, 0);
-  const end = Math.min(extent.guest + extent.length, to);
-  if (cut === 0 && end === extent.guest + extent.length) return extent;
-  const guest = extent.guest + cut;
-  const host = extent.host === undefined ? undefined : extent.host + cut;
-  return { ...extent, guest, length: Math.max(end - guest, 0), ...(host === undefined ? {} : { host }) };
 }
 
 /**

@@ -37,11 +37,11 @@ export const openTarget = imageCommand({
   },
 });
 
-export function refuseSecondTarget({ target }: Session): void {
+export function refuseSecondTarget({ target, conversion }: Session): void {
   if (!target) return;
   throw new ImageError({
     code: 'target-open',
     what: `a target is open already: ${target.format}`,
-    tryThis: 'undo, or copy-header to finish it',
+    tryThis: conversion ? 'finish, or undo' : 'undo, or copy-header to finish it',
   });
 }

@@ -1,14 +1,12 @@
 /** bdrv_map at the prompt: guest bytes GUEST .. are file bytes HOST .., for the target that is open. */
 import { type Extent, extentColumns } from '../bytes/extents.ts';
 import type { Progress } from '../bytes/progress.ts';
-import { Ranges } from '../bytes/ranges.ts';
 import { hex, sizeText } from '../bytes/size.ts';
-import { mapAll } from '../convert/convert.ts';
+import { mapRest } from '../convert/map-rest.ts';
 import type { ConversionTarget, Image, Region } from '../drivers/driver.ts';
 import { ImageError } from '../errors.ts';
 import type { Session } from '../session/session.ts';
 import { imageCommand } from './command.ts';
-import { clip } from './map-walk.ts';
 import { flag, offset, optional, orWord, size } from './params.ts';
 import { type MapView, message } from './view.ts';
 
@@ -43,13 +41,15 @@ export const setmap = imageCommand({
     if (input) {
       if (guest !== undefined) throw badCount('setmap behind a pipe takes no numbers');
       checkList(input, session, target);
-      yield* session.step(line, ({ image, target: open }) => mapTheRest(image, open as ConversionTarget, input, force));
+      yield* session.step(line, ({ image, target: open }) =>
+        mapRest(image, open as ConversionTarget, { ...input, byHost: input.shape === 'by-host', force }),
+      );
       const { from, to } = input;
       return message(`mapped what the list has of guest ${hex(from)}..${hex(to)}`, { from, to });
     }
     if (all) {
       if (guest !== undefined) throw badCount('setmap --all takes no numbers');
-      yield* session.step(line, ({ image, target: open }) => mapTheRest(image, open as ConversionTarget));
+      yield* session.step(line, ({ image, target: open }) => mapRest(image, open as ConversionTarget));
       return message(`mapped everything that the ${session.image.format} image maps`, { all: true });
     }
     if (guest === undefined || host === undefined || length === undefined) {
@@ -73,57 +73,6 @@ export function* mapOne(
   target.map(extentColumns([extent], 1, size), force);
   target.sync();
   yield { what: 'mapping', done: 1, total: 1 };
-}
-
-/**
- * Everything, or what `list` has. What was mapped by hand stays as it is, but for `force`; usually nothing was, and
- * then this is the plain loop.
- */
-function* mapTheRest(
-  source: Image,
-  target: ConversionTarget,
-  list: Pick<MapView, 'from' | 'to' | 'shape'> = { from: 0, to: source.size, shape: 'list' },
-  force = false,
-): Generator<Progress, void> {
-  const { from, to, shape } = list;
-  const mapped = new Ranges();
-  target.sync();
-  if (!force) {
-    for (const batch of target.view().mappings(from, to)) {
-      for (const { kind, guest, length } of batch) if (kind !== 'unallocated') mapped.add(guest, length);
-    }
-  }
-  const whole = from === 0 && to === source.size && shape === 'list';
-  if (whole && !force && mapped.count === 0) {
-    yield* mapAll(source, target);
-    return;
-  }
-  for (const batch of source.mappings(from, to, 'mapped')) {
-    const rest = [...batch].flatMap((extent) => {
-      const part = clip(extent, from, to);
-      // A list in the order of the file has only what has a place there.
-      return part.length === 0 || (shape === 'by-host' && part.host === undefined) ? [] : [...without(part, mapped)];
-    });
-    target.map(extentColumns(rest, 1, source.size), force);
-    const { guest, length } = rest.at(-1) ?? { guest: from, length: 0 };
-    yield { what: 'mapping', done: guest + length - from, total: to - from, unit: 'bytes' };
-  }
-  target.sync();
-}
-
-/** The parts of an extent that `mapped` does not cover. */
-function* without(extent: Extent, mapped: Ranges): Generator<Extent> {
-  const rest = Ranges.of([{ offset: extent.guest, length: extent.length }]);
-  for (let at = extent.guest; ; ) {
-    const hit = mapped.overlapping(at, extent.guest + extent.length - at);
-    if (!hit) break;
-    rest.remove(hit.offset, hit.length);
-    at = hit.offset + hit.length;
-  }
-  for (const { offset, length } of rest) {
-    const { host } = extent;
-    yield { ...extent, guest: offset, length, ...(host === undefined ? {} : { host: host + offset - extent.guest }) };
-  }
 }
 
 /** Throws ImageError `no-target-open`. */

@@ -26,11 +26,17 @@ export interface MappingDifference {
   readonly target: string;
 }
 
-/** Walks both mappings once, side by side. Answers the first difference, or undefined. */
-export function* firstDifference(source: Image, target: Image): Generator<Progress, MappingDifference | undefined> {
+/** Walks both mappings once, side by side, from guest byte `from` to `to` - 1. Answers the first difference, or undefined. */
+export function* firstDifference(
+  source: Image,
+  target: Image,
+  from = 0,
+  to = source.size,
+): Generator<Progress, MappingDifference | undefined> {
   const zeroIsNothing = source.info().backing === undefined;
-  const a = new Cursor(source, zeroIsNothing);
-  const b = new Cursor(target, zeroIsNothing);
+  const a = new Cursor(source, zeroIsNothing, from, to);
+  // What a target has behind the source's end is a difference.
+  const b = new Cursor(target, zeroIsNothing, from, to === source.size ? Math.max(to, target.size) : to);
   let steps = 0;
   while (!a.done && !b.done) {
     const length = Math.min(a.left, b.left);
@@ -46,7 +52,7 @@ export function* firstDifference(source: Image, target: Image): Generator<Progre
 
 /** A place in an image's mapping, moving forward by any number of bytes. */
 class Cursor {
-  guest = 0;
+  guest: number;
   /** Bytes left of the run. */
   left = 0;
   host = 0;
@@ -55,12 +61,15 @@ class Cursor {
   done = false;
   readonly #batches: Iterator<ExtentColumns>;
   readonly #zeroIsNothing: boolean;
+  readonly #to: number;
   #batch: ExtentColumns | undefined;
   #row = 0;
 
-  constructor(image: Image, zeroIsNothing: boolean) {
-    this.#batches = image.mappings()[Symbol.iterator]();
+  constructor(image: Image, zeroIsNothing: boolean, from: number, to: number) {
+    this.#batches = image.mappings(from, to)[Symbol.iterator]();
     this.#zeroIsNothing = zeroIsNothing;
+    this.guest = from;
+    this.#to = to;
     this.#next();
   }
 
@@ -87,10 +96,12 @@ class Cursor {
       this.#batch = step.value;
       this.#row = 0;
     }
-    const { kind, length, host, unit, end } = this.#batch;
+    const { kind, guest, length, host, unit, end } = this.#batch;
     const i = this.#row++;
-    this.left = Math.min((length[i] as number) * unit, end - this.guest);
-    this.host = (host[i] as number) * unit;
+    // The first row may begin before `from`, and the last may reach past `to`, by less than a unit.
+    const start = (guest[i] as number) * unit;
+    this.left = Math.min(start + (length[i] as number) * unit, end, this.#to) - this.guest;
+    this.host = (host[i] as number) * unit + this.guest - start;
     this.reads = asRead(kind[i] as number, this.#zeroIsNothing);
   }
 }

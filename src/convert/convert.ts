@@ -87,13 +87,16 @@ export function* whatIsMissing(
 /** Throws ImageError `not-all-mapped`, naming the first guest range that is missing. */
 export function* checkComplete(source: Image, target: ConversionTarget): Generator<Progress, void> {
   const missing = yield* whatIsMissing(source, target);
-  if (!missing) return;
+  if (missing) throw notAllMapped(missing, 'setmap --all, or --force to leave it out');
+}
+
+export function notAllMapped(missing: MappingDifference, tryThis: string): ImageError {
   const range = `guest ${hex(missing.guest)}..${hex(missing.guest + missing.length)}`;
-  throw new ImageError({
+  return new ImageError({
     code: 'not-all-mapped',
     class: 'consistency',
     what: `${range}: the source has ${missing.source}, the target ${missing.target}`,
-    tryThis: 'setmap --all, or --force to leave it out',
+    tryThis,
   });
 }
 

@@ -194,6 +194,13 @@ export interface OpenContext {
 /** What the user asked of the target: `-o cluster_size=64k,refcount_bits=16`. */
 export type TargetRequest = Readonly<Record<string, string>>;
 
+/** Structures of one size right behind each other: number `index` stands at `offset` (bytes), `count` of them. */
+export interface PlacedRun {
+  readonly index: number;
+  readonly offset: number;
+  readonly count: number;
+}
+
 /** Everything needed to go on with a half-built target after undo or redo: plain data, no caches. */
 export interface TargetState {
   readonly format: string;
@@ -205,6 +212,19 @@ export interface TargetState {
   readonly end: number;
   /** Offsets of structures placed so far. */
   readonly placed: Readonly<Record<string, number>>;
+  /** The same for structures there are many of, where nothing on the device says it yet. */
+  readonly runs: Readonly<Record<string, readonly PlacedRun[]>>;
+}
+
+/** What is built once everything is mapped. */
+export type BuildPhase = 'l1' | 'refcount';
+
+/** A structure of a target and where it stands. Bytes. */
+export interface Placement extends Range {
+  /** As the write of it is labelled: 'l2 table 3'. */
+  readonly what: string;
+  /** What is in it, in a few words, where it was just built. */
+  readonly holds?: string;
 }
 
 /** What a finished target comes to. Bytes. */
@@ -237,8 +257,22 @@ export interface ConversionTarget {
   sync(): void;
   /** The target as it stands, as an image: its mapping and regions. Call `sync` first. */
   view(): Image;
+  /** Guest bytes that one of its tables maps. */
+  readonly tableSpan: number;
+  /** The parts of a data or zero run that get entries, each within one table; none where all of it stays unmapped. */
+  parts(run: Extent): Iterable<Extent>;
+  /** The table that maps the guest byte; undefined before it has a place. */
+  tableOf(guest: number): Placement | undefined;
+  /** From now on the L1 table is left to `build`; `view` shows what it will say. Before anything is mapped. */
+  holdL1(): void;
   /** Builds what can only be built once all is mapped (refcounts), and places the end of the file. */
   finish(): Generator<Progress, TargetReport>;
+  /** The same in pieces: every piece of each phase here, in order, then `report`. */
+  readonly phases: readonly BuildPhase[];
+  pieces(phase: BuildPhase): number;
+  /** Once a refcount is built, nothing can be mapped any more. */
+  build(phase: BuildPhase, piece: number): Placement;
+  report(): TargetReport;
   /** The first 512 bytes of the file as the target wants them. Valid after `finish`. */
   headerSector(): Uint8Array;
   /** bdrv_copy_header: old header aside, then the new one: the moment the format changes. */

@@ -1,4 +1,5 @@
 /** The status line: what is open, what it is becoming, what is not on disk yet, and what the last check said. */
+import { conversionWords } from '../session/running-conversion.ts';
 import type { LastCheck } from '../session/session.ts';
 import type { Desk } from './desk.ts';
 import { row } from './paint/row.ts';
@@ -15,6 +16,7 @@ export function paintTitle({ session, picture, theme, host }: Desk, width: numbe
   const { clusters } = picture;
   // After copy-header the image is the target already; the source is what lies on the disk.
   const becoming = target?.format ?? (clusters?.target ? clusters.target.format : undefined);
+  const converting = conversionWords(session);
   return paintStatus(
     {
       file: file.name.slice(file.name.lastIndexOf('/') + 1),
@@ -24,6 +26,7 @@ export function paintTitle({ session, picture, theme, host }: Desk, width: numbe
       clusterSize: image.clusterSize,
       staged: steps.filter((step) => step.applied).length,
       ...(becoming === undefined ? {} : { target: becoming }),
+      ...(converting === undefined ? {} : { converting }),
       ...(lastCheck === undefined ? {} : { check: checkState(lastCheck) }),
       ...(lesson === undefined ? {} : { lesson }),
     },

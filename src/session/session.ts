@@ -10,6 +10,7 @@
  *  4. The format is decided once, at open; a step may change it (`copy-header`), probing never does.
  */
 import type { Progress } from '../bytes/progress.ts';
+import { afterOther, type ConversionPosition } from '../convert/position.ts';
 import { conversionOf } from '../convert/refuse.ts';
 import type { Moves } from '../device/branches.ts';
 import type { Device } from '../device/device.ts';
@@ -50,6 +51,8 @@ export interface Draft {
   format: string;
   /** Set when the step changes what the file is: the image on disk is then the source, this one the target. */
   converted: boolean;
+  /** How far a conversion in pieces has come; replaced, never changed. */
+  conversion: ConversionPosition | undefined;
 }
 
 /** What the session has to know beside the bytes: as it is after a step. */
@@ -57,6 +60,7 @@ interface Mark {
   readonly format: string;
   readonly target: TargetState | undefined;
   readonly converted: boolean;
+  readonly conversion?: ConversionPosition | undefined;
 }
 
 /** No name that a user can give a fork. */
@@ -134,6 +138,11 @@ export class Session {
     return this.#markNow().converted;
   }
 
+  /** How far the conversion has come that `convert` began, until the next commit. */
+  get conversion(): ConversionPosition | undefined {
+    return this.#markNow().conversion;
+  }
+
   /** What `check` said last, if it ran. */
   get lastCheck(): LastCheck | undefined {
     if (!this.#check) return undefined;
@@ -190,11 +199,14 @@ export class Session {
         target: this.#target,
         format: before.format,
         converted: before.converted,
+        conversion: before.conversion,
       };
       const result = yield* work(draft);
       const image = this.#openOn(staged, draft.format);
-      const { format, converted } = draft;
-      this.#marks.set(staged.end(), { format, target: draft.target?.state, converted });
+      const { format, converted, target } = draft;
+      const isOther = draft.conversion === before.conversion;
+      const conversion = isOther ? afterOther(draft.conversion, target) : draft.conversion;
+      this.#marks.set(staged.end(), { format, target: target?.state, converted, conversion });
       kept = true;
       this.#image = image;
       this.#target = draft.target;

@@ -33,18 +33,23 @@ export const LOOKING: ReadonlySet<string> = new Set([
 /** They stage, or write to the practice copy. */
 export const CHANGING: ReadonlySet<string> = new Set([
   'commit',
+  'convert',
   'convert-inplace',
   'copy',
   'copy-header',
   'discard',
+  'finish',
   'fork',
   'goto',
+  'next',
   'open-target',
   'redo',
   'set',
   'setmap',
+  'step',
   'switch',
   'undo',
+  'until',
 ]);
 
 /** Pipes, other programs, redirection, and line ends. */

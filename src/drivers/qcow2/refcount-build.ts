@@ -55,6 +55,23 @@ export function* writeRefcountBlocks(
   }
 }
 
+/** Writes block `index` alone; answers the clusters that it counts, end exclusive. */
+export function writeRefcountBlock(
+  device: Device,
+  referenced: ClusterBitmap,
+  clusterSize: number,
+  refcountOrder: number,
+  index: number,
+  offset: number,
+): { readonly first: number; readonly end: number } {
+  const perBlock = refcountsPerBlock(clusterSize, refcountOrder);
+  const first = index * perBlock;
+  const block = new Uint8Array(clusterSize);
+  fillBlock(block, allOnes(clusterSize, refcountOrder), referenced, first, perBlock, refcountOrder);
+  device.write(offset, block, `refcount block ${index}`);
+  return { first, end: first + perBlock };
+}
+
 /** A block in which every counter is 1: words of 32 referenced clusters are copied from here. */
 function allOnes(clusterSize: number, refcountOrder: number): Uint8Array {
   const block = new Uint8Array(clusterSize);

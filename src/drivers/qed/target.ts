@@ -8,7 +8,7 @@
  */
 import type { Progress } from '../../bytes/progress.ts';
 import { roundUp } from '../../bytes/size.ts';
-import { overlay } from '../../device/overlay.ts';
+import type { Device } from '../../device/device.ts';
 import { Refusal } from '../../errors.ts';
 import type { ConversionDriver, Image, TargetReport } from '../driver.ts';
 import { SECTOR } from '../two-level/first-sector.ts';
@@ -34,7 +34,7 @@ export const qedConversion: ConversionDriver = {
     const sourceEnd = roundUp(device.size, settings.clusterSize);
     if (sourceEnd > device.size) device.resize(sourceEnd);
     const space = new TargetSpace(settings.clusterSize, free, sourceEnd);
-    const target = new QedTarget({ device, options, space, placed: { source_end: sourceEnd } }, settings);
+    const target = new QedTarget({ device, options, space, placed: { source_end: sourceEnd }, runs: {} }, settings);
     target.create();
     return target;
   },
@@ -42,7 +42,8 @@ export const qedConversion: ConversionDriver = {
     const { cluster_size, table_size } = state.settings;
     const settings: Settings = { clusterSize: cluster_size as number, tableClusters: table_size as number };
     const space = new TargetSpace(settings.clusterSize, state.free, state.end);
-    const target = new QedTarget({ device, options: state.options, space, placed: { ...state.placed } }, settings);
+    const { options, placed, runs } = state;
+    const target = new QedTarget({ device, options, space, placed: { ...placed }, runs: { ...runs } }, settings);
     target.reload();
     return target;
   },
@@ -78,13 +79,24 @@ class QedTarget extends TwoLevelTarget {
     return { cluster_size: this.clusterSize, table_size: this.#settings.tableClusters };
   }
 
-  view(): Image {
-    return QedImage.open(overlay(this.device, 0, this.headerSector()));
+  protected open(device: Device): Image {
+    return QedImage.open(device);
+  }
+
+  readonly phases = ['l1'] as const;
+
+  pieces(): number {
+    return 1;
   }
 
   // biome-ignore lint/correctness/useYield: QED has nothing to build at the end; other formats do
   *finish(): Generator<Progress, TargetReport> {
     this.sync();
+    this.build('l1', 0);
+    return this.report();
+  }
+
+  report(): TargetReport {
     const { clusterSize } = this;
     const { claimed, clustersInUse: end } = this.space;
     const header = this.#headerSize();

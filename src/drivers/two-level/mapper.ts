@@ -11,6 +11,7 @@ import { PAGE_BITS } from '../../bytes/cluster-bitmap.ts';
 import {
   DATA,
   EXTENT_KINDS,
+  type Extent,
   type ExtentColumns,
   UNALLOCATED,
   UNALLOCATED_ALLOCATED,
@@ -73,6 +74,16 @@ export class Mapper {
       else if (code === ZERO || code === ZERO_ALLOCATED) this.#mapZero(guestAt, bytes, force);
       else if (code !== UNALLOCATED_ALLOCATED) throw cannotHold(EXTENT_KINDS[code] as string, guestAt);
     }
+  }
+
+  /** The guest bytes `from` .. `to` - 1 of a run that get entries: none of what stays unmapped. */
+  mapped({ kind, guest, length }: Extent): { readonly from: number; readonly to: number } {
+    const { imageSize } = this.#rules;
+    if (kind === 'data') return { from: guest, to: Math.min(guest + length, imageSize) };
+    const none = { from: guest, to: guest };
+    if (kind !== 'zero' && kind !== 'zero-allocated') return none;
+    const [first, last] = this.#zeroClusters(guest, length);
+    return first < last ? { from: first * this.#clusterSize, to: Math.min(last * this.#clusterSize, imageSize) } : none;
   }
 
   /** Claims what the tables on the device refer to, after undo or redo. */
@@ -208,13 +219,10 @@ export class Mapper {
    * reads the same; then those parts stay unmapped.
    */
   #mapZero(guest: number, bytes: number, force: boolean): void {
-    const clusterSize = this.#clusterSize;
     const { imageSize, zeroEntry } = this.#rules;
     if (guest >= imageSize) throw pastEnd(guest, imageSize);
     if (zeroEntry === undefined) return;
-    const end = Math.min(guest + bytes, imageSize);
-    const first = Math.ceil(guest / clusterSize);
-    const last = end === imageSize ? Math.ceil(end / clusterSize) : Math.floor(end / clusterSize);
+    const [first, last] = this.#zeroClusters(guest, bytes);
     this.#eachPiece(first, last - first, force, (word, count) => {
       const { words } = this.#tables;
       for (let w = word; w < word + count * 2; w += 2) {
@@ -222,6 +230,16 @@ export class Mapper {
         words[w + 1] = 0;
       }
     });
+  }
+
+  /** The clusters that lie wholly in a run of zeros, end exclusive; none where zeros stay unmapped. Bytes. */
+  #zeroClusters(guest: number, bytes: number): readonly [first: number, last: number] {
+    const { imageSize, zeroEntry } = this.#rules;
+    if (zeroEntry === undefined) return [0, 0];
+    const clusterSize = this.#clusterSize;
+    const end = Math.min(guest + bytes, imageSize);
+    const last = end === imageSize ? Math.ceil(end / clusterSize) : Math.floor(end / clusterSize);
+    return [Math.ceil(guest / clusterSize), last];
   }
 
   /** Cuts a run of guest clusters at table borders; `set` fills `count` entries from `word`, `done` being filled before. */

@@ -4,10 +4,13 @@
  *
  * Invariants:
  *  1. A caller that maps in guest order has each L2 table written once, whole, and in the order of their offsets.
- *  2. An L1 entry names a table only together with its place; both reach the device with the next `sync`.
+ *  2. An L1 entry names a table only together with its place; both reach the device with the next `sync`, or where the
+ *     L1 table is held, the entry with `writeL1`: until then it is in `held` only.
  *  3. In memory an entry is the pair of words [lo, hi], whatever the byte order on disk: one mapper serves all.
  */
 import type { Device } from '../../device/device.ts';
+import type { PlacedRun } from '../driver.ts';
+import { placesIn, runsOf } from './placed-runs.ts';
 
 const TWO_32 = 2 ** 32;
 
@@ -36,6 +39,8 @@ export class TargetTables {
   readonly words: Int32Array;
   /** The current table's L1 index; -1 when there is none. */
   current = -1;
+  /** `sync` leaves the L1 table alone until `writeL1`. */
+  isHeld = false;
   readonly #device: Device;
   readonly #place: (bytes: number) => number;
   readonly #l1: Int32Array;
@@ -84,11 +89,26 @@ export class TargetTables {
   /** Puts the current table and the changed part of the L1 table onto the device. */
   sync(): void {
     this.#store();
-    const [from, to] = this.#l1Dirty;
-    if (from === to) return;
-    const changed = this.#l1.slice(from * 2, to * 2);
-    this.#device.write(this.l1Offset + from * 8, this.#onDisk(changed), 'l1 table');
+    if (!this.isHeld) this.writeL1();
+  }
+
+  /** Puts the changed part of the L1 table onto the device, held or not, and holds it no longer. */
+  writeL1(): void {
+    this.isHeld = false;
+    const { offset, bytes } = this.pending;
+    if (bytes.length > 0) this.#device.write(offset, bytes, 'l1 table');
     this.#l1Dirty = [0, 0];
+  }
+
+  /** What `writeL1` has yet to write, and where, in bytes. */
+  get pending(): { readonly offset: number; readonly bytes: Uint8Array } {
+    const [from, to] = this.#l1Dirty;
+    return { offset: this.l1Offset + from * 8, bytes: this.#onDisk(this.#l1.slice(from * 2, to * 2)) };
+  }
+
+  /** The tables that only a held L1 table names. */
+  get held(): PlacedRun[] {
+    return this.isHeld ? runsOf(this.#pendingTables(), this.shape.l2Bytes) : [];
   }
 
   /** Finds a place for the L1 table and writes it whole: whatever lay there before must not be read as entries. */
@@ -97,10 +117,12 @@ export class TargetTables {
     this.#device.write(this.l1Offset, new Uint8Array(this.shape.l1Bytes), 'l1 table');
   }
 
-  /** Reads the L1 table back, after undo or redo. */
-  reloadL1(offset: number): void {
+  /** Reads the L1 table back, after undo or redo. `held`: what it does not say yet; undefined: it is not held. */
+  reloadL1(offset: number, held: readonly PlacedRun[] | undefined): void {
     this.l1Offset = offset;
     this.#read(offset, this.#l1);
+    this.isHeld = held !== undefined;
+    for (const [index, table] of placesIn(held ?? [], this.shape.l2Bytes)) this.#name(index, table);
     for (let i = 0; i < this.shape.l1Entries; i++) if (this.l2Offset(i) !== 0) this.count++;
   }
 
@@ -113,12 +135,21 @@ export class TargetTables {
       return;
     }
     this.words.fill(0);
-    const placed = this.#place(this.shape.l2Bytes);
-    this.#l1[index * 2] = (placed % TWO_32) | 0;
-    this.#l1[index * 2 + 1] = Math.floor(placed / TWO_32) | this.shape.flagsHi;
+    this.#name(index, this.#place(this.shape.l2Bytes));
+    this.count++;
+  }
+
+  /** Makes the L1 entry of table `index`. */
+  #name(index: number, offset: number): void {
+    this.#l1[index * 2] = (offset % TWO_32) | 0;
+    this.#l1[index * 2 + 1] = Math.floor(offset / TWO_32) | this.shape.flagsHi;
     const [from, to] = this.#l1Dirty;
     this.#l1Dirty = from === to ? [index, index + 1] : [Math.min(from, index), Math.max(to, index + 1)];
-    this.count++;
+  }
+
+  *#pendingTables(): Generator<readonly [index: number, offset: number]> {
+    const [from, to] = this.#l1Dirty;
+    for (let i = from; i < to; i++) if (this.l2Offset(i) !== 0) yield [i, this.l2Offset(i)];
   }
 
   #store(): void {

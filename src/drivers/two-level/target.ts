@@ -6,14 +6,28 @@
  *  1. Before `copyHeader` nothing is written where the source claims anything.
  *  2. `state` and the device are all there is: what `reload` makes of them is the same target.
  */
-import type { ExtentColumns } from '../../bytes/extents.ts';
+import type { Extent, ExtentColumns } from '../../bytes/extents.ts';
 import type { Progress } from '../../bytes/progress.ts';
+import { sizeText } from '../../bytes/size.ts';
 import { type Device, readBytes } from '../../device/device.ts';
-import type { ConversionOptions, ConversionTarget, Image, TargetReport, TargetState } from '../driver.ts';
+import { overlay } from '../../device/overlay.ts';
+import type {
+  BuildPhase,
+  ConversionOptions,
+  ConversionTarget,
+  Image,
+  PlacedRun,
+  Placement,
+  TargetReport,
+  TargetState,
+} from '../driver.ts';
 import { type NamePlace, SECTOR } from './first-sector.ts';
 import { Mapper } from './mapper.ts';
 import type { TargetSpace } from './space.ts';
 import { type TableShape, TargetTables } from './tables.ts';
+
+/** In a state's runs: tables that a held L1 table does not name yet. */
+const HELD = 'l2';
 
 /** Where a target is built. */
 export interface TargetGround {
@@ -22,6 +36,7 @@ export interface TargetGround {
   readonly space: TargetSpace;
   /** Offsets of structures, in bytes, by name; `source_end` is the source file's length in whole clusters. */
   readonly placed: Record<string, number>;
+  readonly runs: Record<string, readonly PlacedRun[]>;
 }
 
 /** What a format's tables and entries look like. */
@@ -42,10 +57,11 @@ export abstract class TwoLevelTarget implements ConversionTarget {
   protected readonly space: TargetSpace;
   protected readonly tables: TargetTables;
   protected readonly placed: Record<string, number>;
+  protected readonly runs: Record<string, readonly PlacedRun[]>;
   readonly #form: TargetForm;
   readonly #mapper: Mapper;
 
-  protected constructor({ device, options, space, placed }: TargetGround, form: TargetForm) {
+  protected constructor({ device, options, space, placed, runs }: TargetGround, form: TargetForm) {
     // A target is refused before it is made when its backing name has no place.
     if (options.backing && !form.name) throw new Error('a target with a backing file, and no place for its name');
     this.clusterSize = space.clusterSize;
@@ -53,6 +69,7 @@ export abstract class TwoLevelTarget implements ConversionTarget {
     this.options = options;
     this.space = space;
     this.placed = placed;
+    this.runs = runs;
     this.#form = form;
     this.tables = new TargetTables(device, form.shape, (bytes) => space.place(bytes));
     this.#mapper = new Mapper(this.tables, space, {
@@ -64,11 +81,15 @@ export abstract class TwoLevelTarget implements ConversionTarget {
     });
   }
 
-  abstract view(): Image;
+  abstract readonly phases: readonly BuildPhase[];
   abstract finish(): Generator<Progress, TargetReport>;
+  abstract pieces(phase: BuildPhase): number;
+  abstract report(): TargetReport;
   abstract headerSector(): Uint8Array;
   /** The chosen settings, as TargetState keeps them. */
   protected abstract get settings(): Readonly<Record<string, number>>;
+  /** The target's image on a device that has its header. */
+  protected abstract open(device: Device): Image;
 
   /** Begins a new target: its L1 table, and the backing name where that cannot wait for the header. */
   create(): void {
@@ -84,7 +105,7 @@ export abstract class TwoLevelTarget implements ConversionTarget {
 
   /** Goes on with a target that is on the device. */
   reload(): void {
-    this.tables.reloadL1(this.placed['l1'] as number);
+    this.tables.reloadL1(this.placed['l1'] as number, this.runs[HELD]);
     this.#mapper.reload();
   }
 
@@ -97,7 +118,47 @@ export abstract class TwoLevelTarget implements ConversionTarget {
       free: this.space.free,
       end: this.space.end,
       placed: { ...this.placed },
+      runs: { ...this.runs, ...(this.tables.isHeld ? { [HELD]: this.tables.held } : {}) },
     };
+  }
+
+  view(): Image {
+    const { offset, bytes } = this.tables.pending;
+    const tables = bytes.length > 0 ? overlay(this.device, offset, bytes) : this.device;
+    return this.open(overlay(tables, 0, this.headerSector()));
+  }
+
+  get tableSpan(): number {
+    return this.tables.entries * this.clusterSize;
+  }
+
+  *parts(run: Extent): Generator<Extent> {
+    const span = this.tableSpan;
+    const { from, to } = this.#mapper.mapped(run);
+    for (let at = from; at < to; ) {
+      const length = Math.min((Math.floor(at / span) + 1) * span, to) - at;
+      const host = run.host === undefined ? {} : { host: run.host + at - run.guest };
+      yield { kind: run.kind, guest: at, length, ...host };
+      at += length;
+    }
+  }
+
+  tableOf(guest: number): Placement | undefined {
+    const index = Math.floor(guest / this.tableSpan);
+    const offset = this.tables.l2Offset(index);
+    return offset === 0 ? undefined : { offset, length: this.tables.shape.l2Bytes, what: `l2 table ${index}` };
+  }
+
+  holdL1(): void {
+    this.tables.isHeld = true;
+  }
+
+  build(_phase: BuildPhase, _piece: number): Placement {
+    const { l1Offset: offset, count, shape } = this.tables;
+    this.tables.writeL1();
+    delete this.runs[HELD];
+    const holds = `names ${count} ${count === 1 ? 'table' : 'tables'}, ${sizeText(count * 8)} of ${sizeText(shape.l1Bytes)}`;
+    return { offset, length: shape.l1Bytes, what: 'l1 table', holds };
   }
 
   map(extents: ExtentColumns, force = false): void {

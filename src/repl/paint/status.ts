@@ -9,7 +9,17 @@ import { roughSize } from './sizes.ts';
 import type { Paint } from './styles.ts';
 import type { CheckState, StatusView } from './views.ts';
 
-type PartName = 'app' | 'file' | 'format' | 'virtual' | 'bytes' | 'cluster' | 'staged' | 'lesson' | 'check';
+type PartName =
+  | 'app'
+  | 'file'
+  | 'format'
+  | 'virtual'
+  | 'bytes'
+  | 'cluster'
+  | 'converting'
+  | 'staged'
+  | 'lesson'
+  | 'check';
 
 /** Each step makes one part one form shorter. */
 const SHRINK: readonly PartName[] = [
@@ -17,12 +27,14 @@ const SHRINK: readonly PartName[] = [
   'check',
   'bytes',
   'app',
+  'converting',
   'staged',
   'virtual',
   'check',
   'file',
   'check',
   'lesson',
+  'converting',
   'format',
   'staged',
   'file',
@@ -63,7 +75,7 @@ export function paintStatus(view: StatusView, width: number, height: number, the
   return block([theme.ui.bar(fitTo(line, width))], width, height);
 }
 
-const LEFT: readonly PartName[] = ['app', 'file', 'format', 'virtual', 'bytes', 'cluster', 'staged'];
+const LEFT: readonly PartName[] = ['app', 'file', 'format', 'virtual', 'bytes', 'cluster', 'converting', 'staged'];
 const RIGHT: readonly PartName[] = ['lesson', 'check'];
 
 function formsOf(view: StatusView, theme: Theme): Record<PartName, Forms> {
@@ -77,6 +89,7 @@ function formsOf(view: StatusView, theme: Theme): Record<PartName, Forms> {
     virtual: [`virtual ${roughSize(view.virtualSize)}`, ''],
     bytes: [`file ${roughSize(view.fileSize)}`, ''],
     cluster: [view.clusterSize > 0 ? `cluster ${roughSize(view.clusterSize)}` : '', ''],
+    converting: view.converting === undefined ? [''] : [`converting: ${view.converting}`, view.converting, ''],
     staged: stagedForms(view.staged, theme),
     lesson: [view.lesson === undefined ? '' : theme.text(view.lesson), ''],
     check: view.check ? checkForms(view.check, theme) : [''],

@@ -114,6 +114,8 @@ export interface StatusView {
   readonly format: string;
   /** The format it is becoming. */
   readonly target?: string;
+  /** How far a conversion in pieces is: `L2 tables 3/12`. */
+  readonly converting?: string;
   /** Bytes; `clusterSize` 0 where there are no clusters. */
   readonly virtualSize: number;
   readonly fileSize: number;
