@@ -9,6 +9,7 @@ import { convert } from './convert.ts';
 import { convertInPlace } from './convert-inplace.ts';
 import { copy } from './copy.ts';
 import { copyHeader } from './copy-header.ts';
+import { crash } from './crash.ts';
 import { discard } from './discard.ts';
 import { explain } from './explain.ts';
 import { exportCommand } from './export.ts';
@@ -67,6 +68,7 @@ export const CATALOG: readonly Command[] = [
   until,
   finish,
   plan,
+  crash,
   steps,
   undo,
   redo,

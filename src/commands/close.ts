@@ -1,6 +1,7 @@
 /** `close`: the image goes, unless steps would be lost. */
 import { ImageError } from '../errors.ts';
 import { debuggerCommand } from './command.ts';
+import { left } from './crash.ts';
 import { flag } from './params.ts';
 import { NOTHING } from './view.ts';
 
@@ -14,6 +15,7 @@ export const close = debuggerCommand({
   flags: { force: flag('close even if steps are not committed: they are lost') },
   examples: [{ line: 'close', image: 'start.qcow2' }],
   run(host, { force }) {
+    if (host.isVisiting) return left(host);
     host.current();
     if (host.uncommitted > 0 && !force) {
       throw new ImageError({

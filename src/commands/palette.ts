@@ -8,6 +8,7 @@
  */
 import type { ExtentKind } from '../bytes/extents.ts';
 import type { Role } from '../drivers/driver.ts';
+import type { Outcome } from '../session/crash.ts';
 import type { ShareName } from '../session/panels.ts';
 import { roleWeight, shareWeight } from '../session/weights.ts';
 
@@ -23,7 +24,7 @@ export interface Look {
   readonly weight: number;
 }
 
-type Unweighed = Omit<Look, 'weight'>;
+export type Unweighed = Omit<Look, 'weight'>;
 
 function look(
   glyph: string,
@@ -99,3 +100,11 @@ const SHARES: Readonly<Record<ShareName, Unweighed>> = {
 };
 
 export const SHARE_LOOKS: Readonly<Record<ShareName, Look>> = weighed(SHARES, shareWeight);
+
+/** What a crash leaves. */
+export const CRASH_LOOKS: Readonly<Record<Outcome, Unweighed>> = {
+  old: look('o', 'o', DATA, 67, 94, 'opens as the old image'),
+  new: look('n', 'n', AUX, 29, 92, 'opens as the new image'),
+  journal: look('j', 'j', COMPRESSED, 185, 33, 'the next open recovers it by the journal'),
+  lost: look('X', 'X', BAD, 203, 91, 'lost'),
+};

@@ -53,6 +53,8 @@ function plain(view: View): unknown {
       return view.lines.map(({ offset, bytes, owner, fields }) => {
         return { offset, hex: Buffer.from(bytes).toString('hex'), owner, fields };
       });
+    case 'strip':
+      return { points: view.points, barriers: view.marks };
     case 'parts':
       return Object.fromEntries(view.parts.map(({ key, view: part }) => [key, plain(part)]));
     case 'map':

@@ -14,6 +14,7 @@ import { writeMapText } from './map-text.ts';
 import { printable, printableLines } from './printable.ts';
 import type { Sink } from './sink.ts';
 import { troubleText } from './status-facts.ts';
+import { stripLines } from './strip-text.ts';
 import type { Style } from './style.ts';
 import { isFacts, isList, statusOf } from './to-json.ts';
 import {
@@ -41,6 +42,9 @@ export function* writeText(view: View, sink: Sink, style: Style): Generator<Prog
       return 0;
     case 'table':
       sink.text(lines(tableLines(view, style)));
+      return 0;
+    case 'strip':
+      sink.text(lines(stripLines(view, style)));
       return 0;
     case 'check':
       sink.text(lines(checkLines(view, style)));

@@ -8,8 +8,18 @@
 import type { Extent } from '../bytes/extents.ts';
 import type { Image } from '../drivers/driver.ts';
 import type { CheckReport } from '../drivers/finding.ts';
+import type { Unweighed } from './palette.ts';
 
-export type View = NothingView | MessageView | FactsView | TableView | MapView | CheckView | HexdumpView | PartsView;
+export type View =
+  | NothingView
+  | MessageView
+  | FactsView
+  | TableView
+  | MapView
+  | CheckView
+  | HexdumpView
+  | StripView
+  | PartsView;
 
 /** The byte that an answer is about: a screen puts its cursor there. */
 export interface Place {
@@ -108,6 +118,18 @@ export interface HexdumpView extends Placed {
     /** Paths, in order. */
     readonly fields: readonly string[];
   }[];
+}
+
+/** A row of points, each with a glyph and a colour: as long as it is, it is broken into lines. */
+export interface StripView {
+  readonly kind: 'strip';
+  /** Keys of `looks`, in order. */
+  readonly points: readonly string[];
+  readonly looks: Readonly<Record<string, Unweighed>>;
+  /** Points before which a mark stands, by index, ascending. */
+  readonly marks: readonly number[];
+  /** What a mark is. */
+  readonly mark: string;
 }
 
 /** Several views in one, each under its JSON key. */

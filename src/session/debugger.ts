@@ -3,6 +3,7 @@
  * starts here.
  */
 import { ImageError } from '../errors.ts';
+import type { Exploration } from './crash.ts';
 import type { FollowPolicy } from './follow.ts';
 import type { RunningLesson } from './lesson.ts';
 import { Session } from './session.ts';
@@ -23,16 +24,56 @@ export class Debugger {
   lesson: RunningLesson | undefined;
   /** Names of the lessons finished since the program started. */
   readonly lessonsDone = new Set<string>();
+  /** What `crash` found last, of the open image. */
+  #explored: Exploration | undefined;
   #session: Session | undefined;
+  /** Another state of the file, looked at in its place. */
+  #visited: Session | undefined;
   #opened: OpenRequest | undefined;
 
   constructor(follow: FollowPolicy = 'none') {
     this.follow = follow;
   }
 
-  /** The image under edit, if one is open. */
+  /** The image under edit, if one is open; while a crash is looked at, that. */
   get session(): Session | undefined {
-    return this.#session;
+    return this.#visited ?? this.#session;
+  }
+
+  /** Whether `session` is a state after a crash, and not the image under edit. */
+  get isVisiting(): boolean {
+    return this.#visited !== undefined;
+  }
+
+  /** Commands work on `session` until `leave`; the image under edit stays as it is. */
+  visit(session: Session): void {
+    this.leave();
+    this.#visited = session;
+  }
+
+  /** Back to the image under edit. */
+  leave(): void {
+    this.#visited?.close();
+    this.#visited = undefined;
+  }
+
+  /** The image under edit, whatever is looked at. Throws ImageError `no-image`. */
+  underEdit(): Session {
+    if (this.#session) return this.#session;
+    throw new ImageError({ code: 'no-image', what: "no file open, try 'help open'" });
+  }
+
+  /** What `crash` found, while that is still what a commit would do. */
+  get explored(): Exploration | undefined {
+    if (this.#explored?.state !== this.#session?.state) this.explored = undefined;
+    return this.#explored;
+  }
+
+  set explored(found: Exploration | undefined) {
+    if (this.#explored === found) return;
+    this.leave();
+    this.#explored?.close();
+    this.#explored = found;
   }
 
   /** How the image under edit was opened. */
@@ -42,8 +83,7 @@ export class Debugger {
 
   /** The image under edit. Throws ImageError `no-image` in qemu-io's words. */
   current(): Session {
-    if (this.#session) return this.#session;
-    throw new ImageError({ code: 'no-image', what: "no file open, try 'help open'" });
+    return this.#visited ?? this.underEdit();
   }
 
   /** Throws ImageError `already-open`, or what opening throws. */
@@ -56,6 +96,7 @@ export class Debugger {
 
   /** Closes the image; staged steps are gone. */
   close(): void {
+    this.explored = undefined;
     this.#session?.close();
     this.#session = undefined;
     this.#opened = undefined;

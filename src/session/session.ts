@@ -82,6 +82,8 @@ export class Session {
   /** True when the format was found by probing, not given by the user. */
   readonly probed: boolean;
   readonly #follower: Follower;
+  /** Thrown at who wants to change anything. */
+  readonly #readOnly: ImageError | undefined;
   readonly #memoryLimit: number | undefined;
   /** Of each step. What is not reached by any branch any more is forgotten. */
   readonly #marks = new WeakMap<Step, Mark>();
@@ -108,10 +110,16 @@ export class Session {
     }
   }
 
-  private constructor(file: FileDevice, driver: Driver, options: SessionOptions) {
+  /** A session to look around in, on a state of a file that is not what is on the disk; `why` it cannot be changed. */
+  static toLookAt(file: FileDevice, options: SessionOptions & { readonly format: string }, why: ImageError): Session {
+    return new Session(file, driverNamed(options.format), options, why);
+  }
+
+  private constructor(file: FileDevice, driver: Driver, options: SessionOptions, readOnly?: ImageError) {
     const { format, follow = 'none', memoryLimit } = options;
     this.file = file;
     this.probed = format === undefined;
+    this.#readOnly = readOnly;
     this.#memoryLimit = memoryLimit;
     this.#follower = new Follower(follow);
     this.#base = { format: driver.name, target: undefined, converted: false };
@@ -147,12 +155,12 @@ export class Session {
   get lastCheck(): LastCheck | undefined {
     if (!this.#check) return undefined;
     const { at, ...said } = this.#check;
-    return { ...said, isStale: at !== this.#state };
+    return { ...said, isStale: at !== this.state };
   }
 
   /** For `check`: keeps its verdict for who shows it. */
   checked(words: string, isClean: boolean): void {
-    this.#check = { words, isClean, step: this.#staged?.steps.length ?? 0, at: this.#state };
+    this.#check = { words, isClean, step: this.#staged?.steps.length ?? 0, at: this.state };
   }
 
   /** Of the current branch: applied steps, oldest first, then those that can be redone. */
@@ -177,7 +185,12 @@ export class Session {
 
   /** The image on the file itself, without any step. For `commit`, which must know what the file claims. */
   original(): Image {
-    return driverNamed(this.#base.format).open(this.file, this.#follower.context(this.file));
+    return this.openOn(this.file, this.#base.format);
+  }
+
+  /** Opens another state of the same file as `original` and `image` are opened. Throws as the driver does. */
+  openOn(device: Device, format: string): Image {
+    return driverNamed(format).open(device, this.#follower.context(this.file));
   }
 
   /** The image and its backing files, as far as the follow policy opens them. */
@@ -195,14 +208,14 @@ export class Session {
     try {
       const draft: Draft = {
         device: staged,
-        image: this.#openOn(staged, before.format),
+        image: this.openOn(staged, before.format),
         target: this.#target,
         format: before.format,
         converted: before.converted,
         conversion: before.conversion,
       };
       const result = yield* work(draft);
-      const image = this.#openOn(staged, draft.format);
+      const image = this.openOn(staged, draft.format);
       const { format, converted, target } = draft;
       const isOther = draft.conversion === before.conversion;
       const conversion = isOther ? afterOther(draft.conversion, target) : draft.conversion;
@@ -347,7 +360,7 @@ export class Session {
   }
 
   /** Equal as long as the bytes are the same: the last applied step, or the base. */
-  get #state(): unknown {
+  get state(): unknown {
     return this.#staged?.steps.at(-1) ?? this.#base;
   }
 
@@ -358,13 +371,9 @@ export class Session {
 
   #restore({ format, target }: Mark): void {
     const device = this.#staged ?? this.file;
-    const image = this.#openOn(device, format);
+    const image = this.openOn(device, format);
     this.#target = target && conversionOf(driverNamed(target.format)).resume(device, target);
     this.#image = image;
-  }
-
-  #openOn(device: Device, format: string): Image {
-    return driverNamed(format).open(device, this.#follower.context(this.file));
   }
 
   #forget(): void {
@@ -374,6 +383,7 @@ export class Session {
 
   /** Throws ImageError `guessed-format` where the format was guessed and the file could be something else. */
   checkWritable(): void {
+    if (this.#readOnly) throw this.#readOnly;
     if (this.probed) refuseGuess(this.file, this.#base.format);
   }
 }
