@@ -30,14 +30,14 @@ export const crash = debuggerCommand({
     'flush at the end and no journal: what a program does that knows no better.',
   params: { state: optional(size('N', 'the number of a state to step into'), undefined) },
   flags: {
-    order: flagWith(oneOf('ORDER', ORDERS, 'the order of `commit`, or a naive one'), undefined),
+    order: flagWith(oneOf('ORDER', ORDERS, 'the order of `commit`, or a naive one', 'known order'), undefined),
     rollback: flag('as `commit --rollback` does it'),
     seed: flagWith(size('N', 'of the random samples'), undefined),
     leave: flag('back from the state stepped into'),
   },
   examples: [
     { line: 'convert-inplace qed; crash', image: 'start.qcow2' },
-    { line: 'convert-inplace qed; crash --order naive; crash 2; check; crash --leave', image: 'start.qcow2' },
+    { line: 'convert-inplace qed; crash --order naive; crash 2; map 0 64k; crash --leave', image: 'start.qcow2' },
   ],
   *run(host, { state, order, rollback, seed, leave }) {
     if (leave) return left(host);

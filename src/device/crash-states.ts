@@ -2,7 +2,7 @@
  * Every state in which a power cut during a recorded commit may leave the disk, as a list that can be gone through and
  * counted; crash-disk.ts builds a state.
  *
- * The model (docs/decisions/0009): a sector of 512 bytes is written wholly or not at all. What was written to a file
+ * The model (docs/decisions/0010): a sector of 512 bytes is written wholly or not at all. What was written to a file
  * since that file's last flush may be there in any subset, torn at sector borders, and the length it grew to may be
  * there without it. A name made or removed is certain only after the folder was flushed.
  *
