@@ -5,6 +5,7 @@
  *  1. Whoever ends the program (a command, a signal, a bug) the terminal is left first.
  *  2. Nothing is awaited on a key: it changes hot state and asks for a frame.
  */
+import { constants } from 'node:os';
 import { PassThrough } from 'node:stream';
 import { render } from 'ink';
 import { complaintOf } from '../commands/complaint.ts';
@@ -13,7 +14,8 @@ import type { Debugger } from '../session/debugger.ts';
 import { Picture } from '../session/picture.ts';
 import { App } from './app.tsx';
 import { Arrangement } from './arrangement.ts';
-import { Controller, RUNNING } from './controller.ts';
+import { page, suspend } from './away.ts';
+import { Controller } from './controller.ts';
 import { Desk } from './desk.ts';
 import { drawsOf, promptStyleOf } from './draws.ts';
 import { HelpOverlay } from './help-overlay.ts';
@@ -25,7 +27,6 @@ import { foldToAscii } from './paint/fold.ts';
 import { ClustersPanel } from './panels/clusters.ts';
 import { ExtentsPanel } from './panels/extents.ts';
 import { InspectorPanel } from './panels/inspector.ts';
-import type { Panel } from './panels/panel.ts';
 import { StepsPanel } from './panels/steps.ts';
 import { TranscriptPanel } from './panels/transcript.ts';
 import { Keys } from './prompt/keys.ts';
@@ -41,9 +42,6 @@ const FOLLOW_LESSON = 'the right arrow takes what is suggested, Enter runs it';
 const ANSWER_LESSON = 'the right arrow takes what is suggested; type the value behind it, then Enter';
 /** Lines of the transcript that stay on the terminal after the end. */
 const LAST_WORDS = 20;
-
-/** A program that a signal ended has the status 128 and the signal's number. */
-const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 };
 
 export interface ScreenOptions {
   readonly host: Debugger;
@@ -141,6 +139,7 @@ class ScreenSession {
       steps: new StepsPanel(this.#desk, (lines) => this.#lines.run(lines)),
     };
     this.#hints = new Hints(this.#desk, this.#lines, this.#prompt, this.#panels);
+    const away = { machine, desk: this.#desk, lines: this.#lines, loan: this.#loan };
     const controller = new Controller({
       desk: this.#desk,
       prompt: this.#prompt,
@@ -153,8 +152,8 @@ class ScreenSession {
         this.#arrange();
       },
       repaint: () => this.#screen.repaint(),
-      suspend: () => this.#suspend(),
-      page: (panel) => this.#page(panel),
+      suspend: () => suspend(away),
+      page: (panel) => void page(panel, away).catch((error) => this.#fail(error)),
     });
     this.#draws = drawsOf({
       desk: this.#desk,
@@ -224,7 +223,7 @@ class ScreenSession {
       this.#machine.terminal.write(`${lines.at(n)}\r\n`);
     }
     const signal = this.#signal;
-    return { signal, status: signal === undefined ? runner.status : 128 + (SIGNAL_NUMBERS[signal] ?? 0) };
+    return { signal, status: signal === undefined ? runner.status : 128 + (constants.signals[signal as NodeJS.Signals] ?? 0) };
   }
 
   #app() {
@@ -277,18 +276,6 @@ class ScreenSession {
     };
   }
 
-  /** A panel's content through the pager: of a command, as if it had been typed, or as it stands. */
-  #page(panel: Panel): void {
-    const { pager } = this.#machine;
-    const command = panel.whole?.();
-    const text = panel.text?.();
-    if (pager === undefined) this.#desk.note = 'no pager: set $PAGER';
-    else if (command !== undefined) this.#lines.run([`${command} | ${pager}`]);
-    else if (text === undefined) this.#desk.note = 'this panel has nothing for the pager';
-    else if (this.#lines.running) this.#desk.note = RUNNING;
-    else this.#lines.runner.guard(() => this.#loan.show(text, pager)).catch(this.#fail);
-  }
-
   /** The walk for the panels has failed: what could be read stays on the screen. */
   readonly #broken = (error: unknown): void => {
     const complaint = complaintOf(error);
@@ -300,17 +287,6 @@ class ScreenSession {
     this.#desk.deeds++;
     this.#desk.changed();
   };
-
-  /** ^Z: the shell has the terminal until `fg`. */
-  #suspend(): void {
-    if (this.#lines.running) {
-      this.#desk.note = RUNNING;
-      return;
-    }
-    this.#loan.lend();
-    this.#machine.suspend();
-    this.#loan.takeBack();
-  }
 
   /** A bug in a key's deed must not leave the terminal in pieces. */
   #guarded(deed: () => void): void {
