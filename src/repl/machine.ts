@@ -31,3 +31,10 @@ export interface Machine {
   /** Calls `listener` at the very end of the process, however it comes. */
   onExit(listener: () => void): void;
 }
+
+const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 };
+
+/** Exit status of a program that a signal ended: 128 and the signal's number. */
+export function statusAfter(signal: string): number {
+  return 128 + (SIGNAL_NUMBERS[signal] ?? 0);
+}

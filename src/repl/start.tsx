@@ -5,7 +5,6 @@
  *  1. Whoever ends the program (a command, a signal, a bug) the terminal is left first.
  *  2. Nothing is awaited on a key: it changes hot state and asks for a frame.
  */
-import { constants } from 'node:os';
 import { PassThrough } from 'node:stream';
 import { render } from 'ink';
 import { complaintOf } from '../commands/complaint.ts';
@@ -22,7 +21,7 @@ import { HelpOverlay } from './help-overlay.ts';
 import { Hints } from './hints.ts';
 import { Lines } from './lines.ts';
 import { Loan } from './loan.ts';
-import type { Machine } from './machine.ts';
+import { type Machine, statusAfter } from './machine.ts';
 import { foldToAscii } from './paint/fold.ts';
 import { ClustersPanel } from './panels/clusters.ts';
 import { ExtentsPanel } from './panels/extents.ts';
@@ -223,7 +222,10 @@ class ScreenSession {
       this.#machine.terminal.write(`${lines.at(n)}\r\n`);
     }
     const signal = this.#signal;
-    return { signal, status: signal === undefined ? runner.status : 128 + (constants.signals[signal as NodeJS.Signals] ?? 0) };
+    return {
+      signal,
+      status: signal === undefined ? runner.status : statusAfter(signal),
+    };
   }
 
   #app() {
