@@ -55,6 +55,8 @@ function typedStatements(line: string): TypedStatement[] {
     const c = line[at] as string;
     if (c === ';' || c === '|') {
       found.push({ words, piped, from, to: at });
+      // A pipe with nothing before it leads nowhere.
+      if (c === '|' && words.length === 0) return found;
       words = [];
       piped = c === '|';
       from = ++at;

@@ -230,6 +230,11 @@ describe('any line', () => {
     );
   });
 
+  it('offers nothing behind a pipe that nothing stands before', () => {
+    expect(completionAt('||', 2, {})).toBeUndefined();
+    expect(completionAt('map | ', 6, {})?.items.map(({ value }) => value)).toEqual(['setmap']);
+  });
+
   it('of the examples can be typed with Tab: each finished word is among what Tab offers, where it offers anything', () => {
     for (const command of CATALOG) {
       for (const { line: example } of command.examples) {
