@@ -81,8 +81,7 @@ it('runs a shell with job control, and leaves nothing running', async () => {
   const terminal = openShell({ columns: 40, rows: 8 });
   await terminal.until('sh$');
   terminal.enter('sleep 1000');
-  // A key before the shell's child has become `sleep` would be lost.
-  await terminal.when(() => terminal.children().some((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n'));
+  await terminal.untilRuns('sleep');
   const [sleeper] = terminal.children();
   terminal.press('ctrl-z');
   await terminal.until('Stopped');

@@ -312,6 +312,18 @@ export class Terminal {
     }
   }
 
+  /**
+   * Waits until a program of this name runs under this one. Between its start and then it is a copy of whoever started
+   * it, and a key that is meant for it may be lost.
+   */
+  async untilRuns(name: string): Promise<void> {
+    const descendants = (pid: number): number[] =>
+      this.children(pid).flatMap((child) => [child, ...descendants(child)]);
+    await this.when(() =>
+      descendants(this.pid).some((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd() === name),
+    );
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

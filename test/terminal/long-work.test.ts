@@ -43,7 +43,7 @@ describe('long work on 1 TiB in eight million pieces', () => {
     const terminal = await screenOf([path]);
     terminal.enter('map | cat >/dev/null');
     // A shell that has not started its program yet keeps a Ctrl-C to itself until the program ends.
-    await terminal.when(() => terminal.children().some((shell) => terminal.children(shell).length > 0));
+    await terminal.untilRuns('cat');
     expect(terminal.isAlternate()).toBe(false);
     terminal.press('ctrl-c');
     await terminal.until('Enter');

@@ -139,13 +139,13 @@ describe('other programs', () => {
   it('`!cat` reads what is typed; Ctrl-C and Ctrl-D are for it', async () => {
     const terminal = await atPrompt();
     terminal.enter('!cat');
-    await terminal.when(() => terminal.children().length > 0);
+    await terminal.untilRuns('cat');
     terminal.enter('hello');
     await shows(terminal, /hello\nhello$/);
     terminal.press('ctrl-d');
     await expectAlive(terminal);
     terminal.enter('!sleep 100');
-    await terminal.when(() => terminal.children().length > 0);
+    await terminal.untilRuns('sleep');
     terminal.press('ctrl-c');
     await shows(terminal, /exit status was 130\nplatter>$/);
     await expectAlive(terminal);

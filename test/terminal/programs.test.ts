@@ -60,7 +60,7 @@ describe('other programs', () => {
   it('Ctrl-C in such a program is its own, and ends nothing here', async () => {
     const terminal = await screenOf([START]);
     terminal.enter('!sleep 100');
-    await terminal.when(() => terminal.children().length > 0 && !terminal.isAlternate());
+    await terminal.untilRuns('sleep');
     terminal.press('ctrl-c');
     await terminal.when(() => terminal.children().length === 0);
     terminal.press('enter');
