@@ -58,6 +58,8 @@ async function conversation(terminal, lines) {
 
 async function session(terminal, { title, play }) {
   await play(terminal);
+  // What was waited for may stand in a frame of which the rest is still to come.
+  await new Promise((resolve) => setTimeout(resolve, 400));
   const rows = Array.from({ length: terminal.rows }, (_, y) => terminal.cells(y));
   return terminalSvg(title, rows, terminal.cursor());
 }

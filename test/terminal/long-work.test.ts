@@ -39,6 +39,16 @@ describe('long work on 1 TiB in eight million pieces', () => {
     expect(panelOf(terminal.screen(), 'Steps').rows.join(' ')).toContain('no steps');
   });
 
+  it('Ctrl-C ends a map, and the session goes on', async () => {
+    const terminal = await screenOf([path]);
+    terminal.enter('map');
+    await terminal.until(/mapping +\d+ ?%/);
+    terminal.press('ctrl-c');
+    await terminal.until(/cancelled/);
+    await ready(terminal);
+    await say(terminal, 'length', /^│1 TiB +[│█]/m);
+  });
+
   it('Ctrl-C ends a map that goes to another program', async () => {
     const terminal = await screenOf([path]);
     terminal.enter('map | cat >/dev/null');
