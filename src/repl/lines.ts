@@ -167,8 +167,9 @@ export class Lines {
     // What has changed something is not done again by a stray Enter.
     this.#last = stateOf(host) === before ? line : '';
     // A long answer is read from its start; a lesson's next task matters more than the answer before it.
+    // Of one that was cancelled, or is longer than what is kept, the end says what happened.
     if (host.lesson) panel.showFrom(Math.max(from, this.#answerEnd));
-    else panel.showFrom(from);
+    else if (!this.#cancelled && from >= transcript.first) panel.showFrom(from);
   }
 
   /** The last line, where repeating it does no harm, as in gdb. */
