@@ -28,6 +28,7 @@ export { slice } from './device/slice.ts';
 export { StagedDevice } from './device/staged.ts';
 export type {
   BackingReference,
+  BuildPhase,
   ConversionDriver,
   ConversionOptions,
   ConversionTarget,
@@ -37,6 +38,8 @@ export type {
   Image,
   ImageInfo,
   OpenContext,
+  PlacedRun,
+  Placement,
   Region,
   Role,
   SnapshotInfo,

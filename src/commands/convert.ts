@@ -1,7 +1,6 @@
 /** `convert`: a conversion to be taken piece by piece; and how far it has come. */
 import type { Progress } from '../bytes/progress.ts';
 import { targetDriver, targetFormats } from '../session/formats.ts';
-import { PHASE_TITLES } from '../session/phase-titles.ts';
 import { begin, conversionStatus, type PhaseStatus } from '../session/running-conversion.ts';
 import type { Session } from '../session/session.ts';
 import { imageCommand } from './command.ts';
@@ -48,8 +47,8 @@ const WHAT = {
   l2: 'where each guest cluster is',
   l1: 'where each L2 table is',
   refcount: 'which clusters are in use',
-  verify: 'the mapping is read back through the target',
-  header: 'the sector that changes the format',
+  verify: 'read back through the target',
+  header: 'the format changes',
 } as const;
 
 function* statusView(session: Session): Generator<Progress, View> {
@@ -65,7 +64,6 @@ function* statusView(session: Session): Generator<Progress, View> {
           kind: 'table',
           columns: [
             { key: 'phase', label: 'Phase' },
-            { key: 'title', label: 'Name' },
             { key: 'state', label: 'State' },
             { key: 'done', label: 'Done', align: 'right' },
             { key: 'total', label: 'Of', align: 'right' },
@@ -73,7 +71,6 @@ function* statusView(session: Session): Generator<Progress, View> {
           ],
           rows: phases.map((phase) => [
             phase.phase,
-            PHASE_TITLES[phase.phase],
             phase.state === 'absent' ? 'not needed' : phase.state,
             phase.done,
             phase.total,

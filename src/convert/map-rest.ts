@@ -20,7 +20,8 @@ export interface Part {
 export function* mapRest(source: Image, target: ConversionTarget, part: Part = {}): Generator<Progress, void> {
   const { from = 0, to = source.size, byHost = false, force = false } = part;
   const mapped = force ? new Ranges() : mappedIn(target, from, to);
-  const plain = !byHost && !force && mapped.count === 0 && from % source.unit === 0 && to === source.size;
+  const isWhole = (at: number): boolean => at % source.unit === 0 || at === source.size;
+  const plain = !byHost && !force && mapped.count === 0 && isWhole(from) && isWhole(to);
   for (const batch of source.mappings(from, to, 'mapped')) {
     const last = plain ? lastOf(batch) : mapRows([...batch], source, target, { from, to, byHost, force }, mapped);
     if (plain) target.map(batch);

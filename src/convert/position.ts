@@ -33,7 +33,7 @@ export interface ConversionPosition {
 
 export function* startOf(source: Image, target: ConversionTarget): Generator<Progress, ConversionPosition> {
   const phases = PHASES.filter((phase) => phase !== 'relocate' && (isOwn(phase) || target.phases.includes(phase)));
-  const tables = yield* countTables(source, target);
+  const tables = yield* countTables(source, target, 0, source.size);
   const begun = { from: source.format, to: target.format, phases, tables, tablesDone: 0, at: 0 };
   return { ...begun, phase: tables === 0 ? (phases[1] as PhaseName) : 'l2' };
 }
@@ -66,23 +66,28 @@ export function afterOther(
   return isBehind ? { ...position, phase: 'verify', at: 0, tablesDone: 0 } : position;
 }
 
-/** How many tables the source's runs need: one look over its mapping. */
-function* countTables(source: Image, target: ConversionTarget): Generator<Progress, number> {
+/** How many tables the source's runs between two guest bytes need: one look over its mapping. */
+export function* countTables(
+  source: Image,
+  target: ConversionTarget,
+  from: number,
+  to: number,
+): Generator<Progress, number> {
   const span = target.tableSpan;
   let count = 0;
   let last = -1;
-  const add = (from: number, to: number): void => {
-    const first = Math.max(Math.floor(from / span), last + 1);
-    last = Math.max(last, Math.ceil(to / span) - 1);
+  const add = (start: number, end: number): void => {
+    const first = Math.max(Math.floor(Math.max(start, from) / span), last + 1);
+    last = Math.max(last, Math.ceil(Math.min(end, to) / span) - 1);
     count += Math.max(last - first + 1, 0);
   };
-  for (const batch of source.mappings(0, source.size, 'mapped')) {
+  for (const batch of source.mappings(from, to, 'mapped')) {
     const { kind, guest, length, unit } = batch;
     for (let i = 0; i < batch.count; i++) {
       const code = kind[i] as number;
       if (code === UNALLOCATED || code === UNALLOCATED_ALLOCATED) continue;
       const start = (guest[i] as number) * unit;
-      if (code === DATA) add(start, Math.min(start + (length[i] as number) * unit, source.size));
+      if (code === DATA) add(start, start + (length[i] as number) * unit);
       else for (const part of target.parts(batch.at(i))) add(part.guest, part.guest + part.length);
     }
     yield { what: 'counting tables', done: endOf(batch), total: source.size, unit: 'bytes' };

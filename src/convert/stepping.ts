@@ -26,7 +26,7 @@ import type {
 import { firstDifference } from './compare.ts';
 import { notAllMapped, openTarget } from './convert.ts';
 import { mappedIn, mapRest, without } from './map-rest.ts';
-import { type ConversionPosition, nextPhase, type PhaseName, startOf } from './position.ts';
+import { type ConversionPosition, countTables, nextPhase, type PhaseName, startOf } from './position.ts';
 
 /** Bytes. */
 const HEADER = 512;
@@ -89,7 +89,7 @@ export class Stepper {
   /** What is left of the phase at hand, in one go where that is faster. */
   *phase(): Generator<Progress, Piece[]> {
     const { phase } = this.position;
-    if (phase === 'l2') return [yield* this.#mapAll()];
+    if (phase === 'l2') return [yield* this.#mapTo(this.#source.size)];
     if (phase === 'verify') return [yield* this.#verify(this.#source.size)];
     const done: Piece[] = [];
     while (this.position.phase === phase) {
@@ -97,6 +97,13 @@ export class Stepper {
       yield { what: done[0]?.writes[0]?.what ?? phase, done: done.length, total: done.length };
     }
     return done;
+  }
+
+  /** In `l2`: all tables before the one that maps the guest byte, in one go; nothing where that is the next. */
+  *tablesBefore(guest: number): Generator<Progress, Piece[]> {
+    const span = this.#target.tableSpan;
+    const end = Math.floor(guest / span) * span;
+    return end > this.position.at ? [yield* this.#mapTo(end)] : [];
   }
 
   /** Puts on the device what is not there yet. */
@@ -128,7 +135,7 @@ export class Stepper {
     const part = (yield* this.#peek()) as Extent;
     const { guest, length } = part;
     this.#byHand ??= mappedIn(this.#target, guest, this.#source.size);
-    const rest = [...without(part, this.#byHand)];
+    const rest = this.#byHand.count === 0 ? [part] : [...without(part, this.#byHand)];
     const isNew = this.#target.tableOf(guest) === undefined;
     this.#target.map(extentColumns(rest, 1, this.#source.size));
     const table = this.#target.tableOf(guest) as Placement;
@@ -155,16 +162,21 @@ export class Stepper {
     };
   }
 
-  *#mapAll(): Generator<Progress, Piece> {
-    const { at, tables, tablesDone } = this.position;
-    const { size } = this.#source;
-    yield* mapRest(this.#source, this.#target, { from: at });
-    this.position = nextPhase(this.position);
-    const count = tables - tablesDone;
+  /** Everything before the guest byte `end`, a border of two tables or the end of the disk. */
+  *#mapTo(end: number): Generator<Progress, Piece> {
+    const { position } = this;
+    const { at, tables, tablesDone } = position;
+    const isAll = end >= this.#source.size;
+    const count = isAll ? tables - tablesDone : yield* countTables(this.#source, this.#target, at, end);
+    yield* mapRest(this.#source, this.#target, { from: at, to: end });
+    this.#parts = undefined;
+    this.#ahead = undefined;
+    const next = isAll ? undefined : yield* this.#peek(end);
+    this.position = next ? { ...position, at: next.guest, tablesDone: tablesDone + count } : nextPhase(position);
     return {
       phase: 'l2',
-      text: `guest ${rangeText(at, size - at)} is mapped: ${count} ${count === 1 ? 'l2 table' : 'l2 tables'}`,
-      guest: { offset: at, length: size - at },
+      text: `guest ${rangeText(at, end - at)} is mapped: ${count} ${count === 1 ? 'l2 table' : 'l2 tables'}`,
+      guest: { offset: at, length: end - at },
       writes: [],
       completes: true,
     };

@@ -164,8 +164,9 @@ function* run(stepper: Stepper, until: Until, log: Log): Generator<Progress, voi
   yield* runTo(stepper, until, log);
 }
 
-/** Phases of which nothing can be the goal are run whole. */
+/** Tables and phases of which nothing can be the goal are taken whole. */
 function* runTo(stepper: Stepper, goal: Goal, log: Log): Generator<Progress, void> {
+  if (goal.kind === 'guest') log.add(yield* stepper.tablesBefore(goal.offset));
   for (;;) {
     const { phase, at } = stepper.position;
     if (phase === 'done') throw neverComes(goal);

@@ -121,6 +121,13 @@ describe('the status line', () => {
     );
   });
 
+  it('says how far a conversion in pieces is', () => {
+    const converting = 'L2 tables 3/12';
+    expect(line(190, { converting })).toMatch(/cluster 64K {2}converting: L2 tables 3\/12 {2}staged · 3 steps/);
+    expect(line(90, { converting })).toMatch(/virtual 10G {2}L2 tables 3\/12 {2}staged/);
+    for (let width = 12; width < 190; width++) expect(line(width, { converting })).toContain('staged');
+  });
+
   it('drops parts where it is narrow, and what is staged last', () => {
     expect(line(80)).toBe(' disk.qcow2  qcow2 → qed  virtual 10G  staged · 3 steps          ✔ check: clean');
     expect(line(50)).toBe(' disk.qcow2  qcow2 → qed  staged · 3 steps');
