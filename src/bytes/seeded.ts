@@ -19,7 +19,7 @@ export class Seeded {
     return Math.floor(this.next() * limit);
   }
 
-  chance(): boolean {
-    return this.next() < 0.5;
+  chance(probability = 0.5): boolean {
+    return this.next() < probability;
   }
 }

@@ -2,33 +2,12 @@
  * A small seeded generator (mulberry32) for tests that build files with real programs: the same seed gives the same
  * image on every machine. PLATTER_SEED sets the first seed (`random`: by the clock), PLATTER_IMAGES scales how many.
  */
-export class Random {
-  #state: number;
+import { Seeded } from '../../src/bytes/seeded.ts';
 
-  constructor(seed: number) {
-    this.#state = seed | 0;
-  }
-
-  /** In [0, 1). */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  }
-
+export class Random extends Seeded {
   /** An integer, both ends included. */
   int(low: number, high: number): number {
     return low + Math.floor(this.next() * (high - low + 1));
-  }
-
-  /** An integer from 0 to limit - 1. */
-  below(limit: number): number {
-    return this.int(0, limit - 1);
-  }
-
-  chance(probability: number): boolean {
-    return this.next() < probability;
   }
 
   pick<T>(from: readonly T[]): T {
