@@ -21,6 +21,7 @@ import { helpCommand } from './help.ts';
 import { info } from './info.ts';
 import { length } from './length.ts';
 import { answer, lessonCommand, tourCommand } from './lesson.ts';
+import { log } from './log.ts';
 import { map } from './map.ts';
 import { next } from './next.ts';
 import { open } from './open.ts';
@@ -31,8 +32,10 @@ import { quit } from './quit.ts';
 import { recover } from './recover.ts';
 import { redo } from './redo.ts';
 import { rollback } from './rollback.ts';
+import { save } from './save.ts';
 import { set } from './set.ts';
 import { setmap } from './setmap.ts';
+import { source } from './source.ts';
 import { status } from './status.ts';
 import { step } from './step.ts';
 import { steps } from './steps.ts';
@@ -78,6 +81,9 @@ export const CATALOG: readonly Command[] = [
   forks,
   discard,
   commit,
+  save,
+  source,
+  log,
   rollback,
   recover,
   helpCommand(() => CATALOG),

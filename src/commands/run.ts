@@ -7,6 +7,8 @@
  *  3. Results go to `out`, or to the program behind a pipe; complaints to `err`.
  *  4. A program is started when there is something to read: a command that fails starts none. What comes of it is
  *     written only as fast as it reads, and no further than it reads.
+ *  5. The lines of a script run through the same door as typed ones, a few scripts deep and never round in a circle.
+ *  6. The transcript is recorded here and nowhere else, so it is the same whoever reads lines and shows answers.
  */
 import type { Progress } from '../bytes/progress.ts';
 import { ImageError } from '../errors.ts';
@@ -19,12 +21,13 @@ import { type Statement, shellCommand, type Word } from './line.ts';
 import type { Outlet } from './outlet.ts';
 import { parse, type Values } from './parse.ts';
 import { chains, checkInput, checkPipe, noPrograms, notStarted } from './pipe.ts';
-import { printableLines } from './printable.ts';
+import { printable, printableLines } from './printable.ts';
+import { type Recorder, recordedOutlet, recordedSink } from './recorded.ts';
 import type { Sink } from './sink.ts';
 import { PLAIN, type Style } from './style.ts';
 import { errorJson, writeJson } from './to-json.ts';
 import { writeText } from './to-text.ts';
-import type { MapView, View } from './view.ts';
+import type { MapView, ScriptView, View } from './view.ts';
 
 /** How a run shows itself. */
 export interface Front {
@@ -50,8 +53,8 @@ export interface Front {
 
 /** The user pressed Ctrl-C. */
 export class Cancelled extends ImageError {
-  constructor() {
-    super({ code: 'cancelled', what: 'cancelled; nothing was changed' });
+  constructor(what = 'cancelled; nothing was changed') {
+    super({ code: 'cancelled', what });
   }
 }
 
@@ -59,6 +62,11 @@ export class Cancelled extends ImageError {
 const SLICE = 8;
 const FAILED = 1;
 const CANCELLED = 130;
+/** Scripts that one may source, one inside the other. */
+const DEEPEST = 8;
+
+/** How a line, or a part of it, went. */
+type Outcome = 'well' | 'failed' | 'cancelled';
 
 /** Exit statuses that only say what `check` or `map` found, the gravest first. */
 const FOUND = [2, 3, 63] as const;
@@ -68,9 +76,19 @@ export class Runner {
   readonly #front: Front;
   readonly #statuses = new Set<number>();
 
+  /** The scripts that run, one inside the other. */
+  readonly #scripts: ScriptView[] = [];
+  readonly #recorder: Recorder = () => this.#host.transcript && ((text) => this.#record(text));
+
   constructor(host: Debugger, front: Front) {
     this.#host = host;
-    this.#front = front;
+    const { out, err, page } = front;
+    this.#front = {
+      ...front,
+      out: recordedSink(out, this.#recorder),
+      err: recordedSink(err, this.#recorder),
+      page: page && (() => recordedOutlet(page(), this.#recorder)),
+    };
   }
 
   /** 0 when all went well; what `check` found when nothing but that was amiss; else 1. */
@@ -82,18 +100,49 @@ export class Runner {
 
   /** One line of the prompt: all its commands, whether or not one fails. */
   async line(line: string): Promise<void> {
-    await this.#guarded(async () => {
+    await this.#line(line);
+  }
+
+  async #line(line: string): Promise<Outcome> {
+    this.#record(`platter> ${printable(line)}\n`);
+    let outcome: Outcome = 'well';
+    const whole = await this.#guarded(async () => {
       const command = shellCommand(line);
       if (command !== undefined) {
         await this.#shell(command);
         return;
       }
       for (const chain of chains(line)) {
-        await this.#guarded(() => this.#chain(chain));
+        outcome = graver(outcome, await this.#guarded(() => this.#chain(chain)));
         if (this.#host.quitting) return;
       }
       await this.#teach();
     });
+    return graver(outcome, whole);
+  }
+
+  /** Its lines one by one, as far as they go. Throws ImageError `script-loop`, `script-depth` or `script-failed`. */
+  async #script(script: ScriptView): Promise<void> {
+    const { name, lines, keepGoing, verbose } = script;
+    refuseNesting(script, this.#scripts);
+    this.#scripts.push(script);
+    let failed = 0;
+    try {
+      for (const [i, line] of lines.entries()) {
+        if (!saysSomething(line)) continue;
+        if (verbose && !this.#front.json) this.#front.out.text(`> ${printable(line)}\n`);
+        // Ctrl-C is heard between lines too, however short their work is.
+        if (this.#front.cancelled) await nextTurn();
+        const outcome = this.#front.cancelled?.() ? 'cancelled' : await this.#line(line);
+        if (outcome === 'cancelled') throw new Cancelled(`${name}: cancelled at line ${i + 1}`);
+        if (outcome === 'failed') failed++;
+        if (failed > 0 && !keepGoing) throw scriptFailed(script, i);
+        if (this.#host.quitting) break;
+      }
+    } finally {
+      this.#scripts.pop();
+    }
+    if (failed > 0) throw new ImageError({ code: 'script-failed', what: `${name}: ${failed} of its lines failed` });
   }
 
   /** What the running lesson says to what the line did. */
@@ -155,6 +204,12 @@ export class Runner {
 
   async #show(work: Work, program?: string): Promise<void> {
     const view = await this.#viewOf(work);
+    if (view.kind === 'script') {
+      if (program !== undefined) throw noAnswer();
+      await this.#script(view);
+      return;
+    }
+    if (program !== undefined) this.#record(`(to ${printable(program)})\n`);
     const outlet = this.#outlet(program);
     if (outlet) await this.#through(outlet, view, program);
     else this.#statuses.add((await this.#write(view)) ?? 0);
@@ -224,20 +279,67 @@ export class Runner {
     }
   }
 
-  async #guarded(action: () => Promise<void>): Promise<void> {
+  async #guarded(action: () => Promise<void>): Promise<Outcome> {
     try {
       await action();
+      return 'well';
     } catch (error) {
       if (!(error instanceof ImageError)) throw error;
-      this.#statuses.add(error instanceof Cancelled ? CANCELLED : FAILED);
+      const outcome = error instanceof Cancelled ? 'cancelled' : 'failed';
+      this.#statuses.add(outcome === 'cancelled' ? CANCELLED : FAILED);
       if (this.#front.json) this.#front.out.text(errorJson(error));
       this.#complain(error.message);
+      return outcome;
+    }
+  }
+
+  /** Into the transcript, if one is kept. Where that fails it ends, and the session goes on. */
+  #record(text: string): void {
+    try {
+      this.#host.transcript?.write(text);
+    } catch (error) {
+      if (!(error instanceof ImageError)) throw error;
+      this.#host.transcript = undefined;
+      this.#statuses.add(FAILED);
+      this.#complain(`${error.message}; it ends here`);
     }
   }
 
   #complain(text: string): void {
     this.#front.err.text(`${this.#front.prefix}${printableLines(text)}\n`);
   }
+}
+
+function graver(a: Outcome, b: Outcome): Outcome {
+  if (a === 'cancelled' || b === 'cancelled') return 'cancelled';
+  return a === 'failed' ? a : b;
+}
+
+function refuseNesting({ name, id }: ScriptView, running: readonly ScriptView[]): void {
+  if (running.some((script) => script.id === id)) {
+    throw new ImageError({ code: 'script-loop', what: `${name} is running already: a script cannot source itself` });
+  }
+  if (running.length < DEEPEST) return;
+  throw new ImageError({ code: 'script-depth', what: `${name}: scripts source each other more than ${DEEPEST} deep` });
+}
+
+/** Neither empty nor a comment. */
+function saysSomething(line: string): boolean {
+  return !/^\s*(#|$)/.test(line);
+}
+
+function scriptFailed({ name, lines }: ScriptView, at: number): ImageError {
+  const left = lines.slice(at + 1).filter(saysSomething).length;
+  const rest = left === 0 ? '' : `; ${left === 1 ? '1 line after it was' : `${left} lines after it were`} not run`;
+  return new ImageError({
+    code: 'script-failed',
+    what: `${name}: line ${at + 1} failed${rest}`,
+    tryThis: left === 0 ? undefined : 'source --keep-going',
+  });
+}
+
+function noAnswer(): ImageError {
+  return new ImageError({ code: 'no-answer', what: 'source answers nothing that could go to a program' });
 }
 
 function commandOf(words: readonly Word[]): Command {

@@ -38,6 +38,7 @@ export function errorJson(error: ImageError): string {
 function plain(view: View): unknown {
   switch (view.kind) {
     case 'nothing':
+    case 'script':
       return {};
     case 'message':
       return { message: view.text, ...view.data };

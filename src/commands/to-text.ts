@@ -33,6 +33,7 @@ import {
 export function* writeText(view: View, sink: Sink, style: Style): Generator<Progress, number> {
   switch (view.kind) {
     case 'nothing':
+    case 'script':
       return 0;
     case 'message':
       sink.text(`${printableLines(view.prose ? proseText(view.text, style.columns) : view.text)}\n`);

@@ -19,7 +19,8 @@ export type View =
   | CheckView
   | HexdumpView
   | StripView
-  | PartsView;
+  | PartsView
+  | ScriptView;
 
 /** The byte that an answer is about: a screen puts its cursor there. */
 export interface Place {
@@ -136,6 +137,19 @@ export interface StripView {
 export interface PartsView extends Placed {
   readonly kind: 'parts';
   readonly parts: readonly { readonly key: string; readonly title?: string; readonly view: View }[];
+}
+
+/** Lines to be run as if they were typed: nothing to show, the runner runs them. */
+export interface ScriptView {
+  readonly kind: 'script';
+  readonly name: string;
+  /** Which file they are of, whatever its name. */
+  readonly id: string;
+  readonly lines: readonly string[];
+  /** Whether lines after one that failed are run too. */
+  readonly keepGoing: boolean;
+  /** Whether each line is shown before it runs. */
+  readonly verbose: boolean;
 }
 
 export const NOTHING: View = { kind: 'nothing' };

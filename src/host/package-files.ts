@@ -6,9 +6,10 @@
  *  1. What is read is a regular file of bounded size: no link is followed, no device or FIFO opened.
  *  2. A name leads to a file inside its folder, never out of it.
  */
-import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ImageError } from '../errors.ts';
+import { readText, readWhole } from './read-whole.ts';
 
 /** A lesson is a page or two; anything longer is no lesson. Bytes. */
 const LONGEST_TEXT = 64 * 1024;
@@ -56,12 +57,7 @@ export function lessonNamed(name: string): TextFile | undefined {
 
 /** A lesson in a file of the user's. Throws ImageError `lesson-unreadable`. */
 export function textFile(path: string): TextFile {
-  const bytes = readWhole(path, LONGEST_TEXT, 'lesson-unreadable');
-  try {
-    return { path, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
-  } catch {
-    throw new ImageError({ code: 'lesson-unreadable', what: `${path} is not text: expected UTF-8` });
-  }
+  return { path, text: readText(path, { most: LONGEST_TEXT, code: 'lesson-unreadable' }).text };
 }
 
 /** `l2-walk` of `…/l2-walk.txt`. */
@@ -80,30 +76,5 @@ export function imageForLesson(name: string, lesson: string): Uint8Array {
   const sample = join(packageFolder('sample-images'), name);
   const beside = join(dirname(lesson), name);
   const path = existsSync(sample) || name.includes('/') ? sample : beside;
-  return readWhole(path, LARGEST_IMAGE, 'lesson-image');
-}
-
-function readWhole(path: string, most: number, code: string): Uint8Array {
-  const refused = (what: string): ImageError => new ImageError({ code, what: `${path} ${what}` });
-  let fd: number | undefined;
-  try {
-    if (!lstatSync(path).isFile()) throw refused('is not a regular file');
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    const stats = fstatSync(fd);
-    if (!stats.isFile()) throw refused('is not a regular file');
-    if (stats.size > most) throw refused(`has ${stats.size} bytes, more than the ${most} it may have`);
-    const bytes = new Uint8Array(stats.size);
-    let done = 0;
-    while (done < bytes.length) {
-      const count = readSync(fd, bytes, done, bytes.length - done, done);
-      if (count === 0) break;
-      done += count;
-    }
-    return bytes.subarray(0, done);
-  } catch (error) {
-    if (error instanceof ImageError) throw error;
-    throw refused(`cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
+  return readWhole(path, { most: LARGEST_IMAGE, code: 'lesson-image' }).bytes;
 }

@@ -3,6 +3,7 @@
  * starts here.
  */
 import { ImageError } from '../errors.ts';
+import type { TranscriptFile } from '../host/transcript-file.ts';
 import type { Exploration } from './crash.ts';
 import type { FollowPolicy } from './follow.ts';
 import type { RunningLesson } from './lesson.ts';
@@ -13,6 +14,8 @@ export interface OpenRequest {
   /** Forces the format: no probing. */
   readonly format?: string;
   readonly follow?: FollowPolicy;
+  /** Bytes of staged pages kept in memory. */
+  readonly memoryLimit?: number;
 }
 
 export class Debugger {
@@ -24,6 +27,8 @@ export class Debugger {
   lesson: RunningLesson | undefined;
   /** Names of the lessons finished since the program started. */
   readonly lessonsDone = new Set<string>();
+  /** Where the transcript goes, if it is kept. */
+  transcript: TranscriptFile | undefined;
   /** What `crash` found last, of the open image. */
   #explored: Exploration | undefined;
   #session: Session | undefined;
@@ -86,11 +91,17 @@ export class Debugger {
     return this.#visited ?? this.underEdit();
   }
 
-  /** Throws ImageError `already-open`, or what opening throws. */
-  open({ path, format, follow = this.follow }: OpenRequest): Session {
+  /** Throws ImageError `already-open`, `log-is-image`, or what opening throws. */
+  open({ path, format, follow = this.follow, memoryLimit }: OpenRequest): Session {
     if (this.#session) throw new ImageError({ code: 'already-open', what: "file open already, try 'help close'" });
-    this.#session = Session.open(path, { format, follow });
-    this.#opened = { path, format, follow };
+    const session = Session.open(path, { format, follow, memoryLimit });
+    if (this.transcript?.is(session.file.identity)) {
+      session.close();
+      const what = `the transcript is being written to ${path}: it is no image to work on`;
+      throw new ImageError({ code: 'log-is-image', what, tryThis: 'log --off' });
+    }
+    this.#session = session;
+    this.#opened = { path, format, follow, memoryLimit };
     return this.#session;
   }
 
@@ -102,11 +113,24 @@ export class Debugger {
     this.#opened = undefined;
   }
 
+  /** The transcript is complete. Throws ImageError `log-failed`. */
+  endTranscript(): void {
+    const { transcript } = this;
+    this.transcript = undefined;
+    transcript?.close();
+  }
+
   /** The end of the program: everything is closed, and what a lesson made is removed. */
   end(): void {
     this.close();
     this.lesson?.remove();
     this.lesson = undefined;
+    try {
+      this.endTranscript();
+    } catch (error) {
+      // There is nobody left to be told.
+      if (!(error instanceof ImageError)) throw error;
+    }
   }
 
   /** How many steps would be lost at the end of the program. Those of a lesson are practice: nothing would be lost. */

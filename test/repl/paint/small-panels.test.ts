@@ -63,6 +63,7 @@ describe('steps', () => {
     expect(trimmed(paintSteps({ ...view, cursor: -1 }, 20, 3, BARE))[1]).toBe('> 2  setmap 0x37000~');
     expect(stepsHead(view)).toEqual({ title: 'Steps', detail: '2 staged, 1 undone' });
     expect(stepsHead({ ...view, steps: [] })).toEqual({ title: 'Steps' });
+    expect(stepsHead({ ...view, fork: 'try' })).toEqual({ title: 'Steps on try', detail: '2 staged, 1 undone' });
     expect(trimmed(paintSteps({ ...view, steps: [] }, 20, 1, PLAIN))).toEqual(['  no steps yet']);
   });
 
