@@ -97,6 +97,18 @@ export function readJournal(device: Device): Journal | undefined {
   return { device, header, state, stateName, records, overwritten: pairUp(device, records) };
 }
 
+/** Throws ImageError `not-a-rollback-file` for a file that a user named and that is something else altogether. */
+export function refuseOtherFile(device: Device): void {
+  const start = readBytes(device, 0, HEADER_MAGIC.length);
+  if (isZero(start) || fieldText(start) === HEADER_MAGIC) return;
+  throw new ImageError({
+    code: 'not-a-rollback-file',
+    class: 'magic',
+    what: `${device.name} is no rollback file and no journal: it does not begin as one`,
+    where: { offset: 0, length: HEADER_MAGIC.length, file: device.name },
+  });
+}
+
 /** Rewrites the journal's state sector and makes it durable. */
 export function setJournalState(journal: Journal, state: JournalState, mtimeNs?: string): void {
   const sector = withState(readBytes(journal.device, SECTOR, SECTOR), state, mtimeNs);

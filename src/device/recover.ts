@@ -3,9 +3,9 @@ import type { Progress } from '../bytes/progress.ts';
 import { FileDevice } from './file.ts';
 import { FileSite } from './file-site.ts';
 import { refuseWhenInUse } from './in-use.ts';
-import { fieldText, JOURNAL_STATES, type JournalState } from './journal.ts';
+import { fieldText, JOURNAL_STATES, type JournalState, type RecordKind } from './journal.ts';
 import { findJournal } from './journal-path.ts';
-import { readJournal } from './journal-reader.ts';
+import { readJournal, refuseOtherFile } from './journal-reader.ts';
 import { withLock } from './lock-file.ts';
 import { type RecoveryResult, recoverOn } from './recovery.ts';
 
@@ -55,17 +55,26 @@ export interface JournalDescription {
   readonly cutBytes: number;
   /** The file's own length. */
   readonly bytes: number;
+  /** What is stored, in order: at most RANGES_LISTED of them; bytes of the image. */
+  readonly ranges: readonly { readonly kind: RecordKind; readonly offset: number; readonly length: number }[];
+  readonly rangeCount: number;
 }
 
-/** Reads and checks a journal or rollback file. Undefined: it was never finished being made. Throws `journal-damaged`. */
+/** Ranges that a description lists. */
+const RANGES_LISTED = 64;
+
+/** Reads and checks a journal or rollback file. Undefined: it was never finished being made. Throws ImageError `journal-damaged`, `not-a-rollback-file`. */
 export function describe(path: string): JournalDescription | undefined {
   const file = new FileDevice(path);
   try {
+    refuseOtherFile(file);
     const journal = readJournal(file);
     if (!journal) return undefined;
     const { header, state, stateName, records } = journal;
     const sum = (kind: string): number =>
       records.reduce((total, record) => total + (record.kind === kind ? record.length : 0), 0);
+    // What the commit wrote is told by what it replaced: a pair is one range.
+    const ranges = records.filter(({ kind }) => kind !== 'new' && kind !== 'new-header');
     return {
       state: stateName,
       label: fieldText(header.label),
@@ -78,6 +87,8 @@ export function describe(path: string): JournalDescription | undefined {
       freshBytes: sum('fresh'),
       cutBytes: sum('cut'),
       bytes: file.size,
+      ranges: ranges.slice(0, RANGES_LISTED).map(({ kind, offset, length }) => ({ kind, offset, length })),
+      rangeCount: ranges.length,
     };
   } finally {
     file.close();

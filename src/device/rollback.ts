@@ -14,7 +14,7 @@ import { FileDevice } from './file.ts';
 import { FileSite } from './file-site.ts';
 import { refuseWhenInUse } from './in-use.ts';
 import { RECORDS_AT, SECTOR, sameBytes } from './journal.ts';
-import { type Journal, readJournal, setJournalState } from './journal-reader.ts';
+import { type Journal, readJournal, refuseOtherFile, setJournalState } from './journal-reader.ts';
 import { withLock } from './lock-file.ts';
 import { changesSinceCommit, isOfThisImage, putBack, standing } from './recovery.ts';
 
@@ -42,6 +42,7 @@ export function* rollback(
       const site = new FileSite(image);
       const file = new FileDevice(rollbackPath, 'read-write');
       try {
+        refuseOtherFile(file);
         refuseWhenInUse(image);
         image.allowWrites();
         return rollbackOn(site, file, force);
@@ -92,22 +93,46 @@ function removeOwnRemains(site: CommitSite, journal: Journal): void {
   site.removeJournal();
 }
 
+/**
+ * What a roll-back would run over, each one phrase: empty when the image is as the commit left it, 'done' when it is
+ * the old one already. Writes nothing. Throws ImageError `journal-damaged`, or as opening and reading do.
+ */
+export function whatChanged(imagePath: string, rollbackPath: string): readonly string[] | 'done' {
+  const image = new FileDevice(imagePath);
+  try {
+    const site = new FileSite(image);
+    const file = new FileDevice(rollbackPath);
+    try {
+      refuseOtherFile(file);
+      const journal = readJournal(file);
+      return journal ? reasonsAgainst(site, journal) : ['the commit had not begun'];
+    } finally {
+      file.close();
+      site.close();
+    }
+  } finally {
+    image.close();
+  }
+}
+
+function reasonsAgainst(site: CommitSite, journal: Journal): string[] | 'done' {
+  if (journal.stateName === 'COMMITTED') return changesSinceCommit(site, journal);
+  const reasons: string[] = [];
+  const { allOld, foreign } = standing(site, journal);
+  const hasOldSize = site.image.size === journal.header.old_size;
+  if (journal.stateName === 'ROLLED-BACK' && allOld && hasOldSize) return 'done';
+  if (journal.stateName === 'ROLLED-BACK') reasons.push('it was rolled back before, and changed since');
+  else if (allOld && site.writtenSince(journal.device))
+    reasons.push('it is the old image again, and was written to since');
+  if (foreign !== undefined) reasons.push(`it was written to at offset ${foreign}`);
+  if (!isOfThisImage(site, journal)) reasons.push('it is another file than the one that was committed (a copy?)');
+  return reasons;
+}
+
 /** Reasons overridden by `force`; 'done' when there is nothing to do. Throws `changed-since-commit`. */
 function checkCanRollBack(site: CommitSite, journal: Journal, force: boolean): string[] | 'done' {
-  let reasons: string[];
-  if (journal.stateName === 'COMMITTED') reasons = changesSinceCommit(site, journal);
-  else {
-    const { allOld, foreign } = standing(site, journal);
-    const hasOldSize = site.image.size === journal.header.old_size;
-    if (journal.stateName === 'ROLLED-BACK' && allOld && hasOldSize) return 'done';
-    reasons = [];
-    if (journal.stateName === 'ROLLED-BACK') reasons.push('it was rolled back before, and changed since');
-    else if (allOld && site.writtenSince(journal.device))
-      reasons.push('it is the old image again, and was written to since');
-    if (foreign !== undefined) reasons.push(`it was written to at offset ${foreign}`);
-    if (!isOfThisImage(site, journal)) reasons.push('it is another file than the one that was committed (a copy?)');
-  }
-  if (reasons.length === 0 || force) return reasons;
+  const reasons = reasonsAgainst(site, journal);
+  if (reasons === 'done' || reasons.length === 0 || force) return reasons;
   throw new ImageError({
     code: 'changed-since-commit',
     class: 'consistency',

@@ -2,7 +2,7 @@
 import type { Progress } from '../bytes/progress.ts';
 import { describe, type JournalDescription, recover } from '../device/recover.ts';
 import type { RecoveryResult } from '../device/recovery.ts';
-import { type RollbackResult, rollback } from '../device/rollback.ts';
+import { type RollbackResult, rollback, whatChanged } from '../device/rollback.ts';
 import { ImageError } from '../errors.ts';
 
 /** Finishes or takes back a commit that was interrupted. Throws as device/recover.ts does. */
@@ -23,4 +23,9 @@ export function describeRollback(file: string): JournalDescription {
     code: 'journal-damaged',
     what: `${file} was never finished being made: there is nothing in it`,
   });
+}
+
+/** What stands against rolling the image back: nothing, reasons, or that it was done. Throws as `describeRollback`. */
+export function changesSince(image: string, file: string): readonly string[] | 'done' {
+  return whatChanged(image, file);
 }
