@@ -174,7 +174,12 @@ export class Runner {
     if (count === 0) return;
     this.#statuses.add(FAILED);
     const steps = count === 1 ? '1 step was' : `${count} steps were`;
-    this.#complain(`${steps} not committed, and the file is unchanged. Try: commit, or discard`);
+    const isWhole = this.#host.underEdit().readOnly === undefined;
+    this.#complain(
+      isWhole
+        ? `${steps} not committed, and the file is unchanged. Try: commit, or discard`
+        : `${steps} not committed whole: the commit broke off`,
+    );
   }
 
   /** One command, or several that hand their views on. */

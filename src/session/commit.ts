@@ -19,8 +19,9 @@ export function* commitSteps(
   options: CommitOptions & { readonly dropForks?: boolean },
 ): Generator<Progress, CommitResult> {
   const source = sourceOf(session);
+  if (session.readOnly) throw session.readOnly;
   if (!options.dropForks) refuseForks(session);
-  const result = yield* commit(session.file, source, options);
+  const result = yield* brokenOff(session, commit(session.file, source, options));
   session.committed();
   return result;
 }
@@ -33,6 +34,22 @@ export function* convertFile(
 ): Generator<Progress, ConversionResult> {
   session.checkWritable();
   return yield* convertInPlace(session.file, session.image, driver, request);
+}
+
+/** After a commit that broke off the file is not what the steps build on: nothing more is to be done here. */
+function* brokenOff<T>(session: Session, work: Generator<Progress, T>): Generator<Progress, T> {
+  try {
+    return yield* work;
+  } catch (error) {
+    if (error instanceof ImageError && (error.code === 'commit-interrupted' || error.code === 'flush-failed')) {
+      session.readOnly = new ImageError({
+        code: error.code,
+        what: `a commit to ${session.file.name} broke off: nothing more can be changed here`,
+        tryThis: `close --force, then recover ${session.file.name}`,
+      });
+    }
+    throw error;
+  }
 }
 
 function refuseForks({ staged }: Session): void {

@@ -139,7 +139,7 @@ export function planOf({ events, base, result }: Recording): Plan {
 type Row = { -readonly [K in keyof Omit<PlanRow, 'flushes'>]: PlanRow[K] } & { readonly flushes: Flushed[] };
 
 /** What may be found after each event. One sector is old or new by itself; more than one need the journal. */
-function instantsOf(events: readonly RecordedEvent[]): Instant[] {
+export function instantsOf(events: readonly RecordedEvent[]): Instant[] {
   const inPlace = (event: RecordedEvent): boolean =>
     event.op === 'write' && (event.stage === 'overwrite' || event.stage === 'header');
   const changing: Instant = events.some((event) => event.op === 'write' && event.stage === 'overwrite')

@@ -82,8 +82,8 @@ export class Session {
   /** True when the format was found by probing, not given by the user. */
   readonly probed: boolean;
   readonly #follower: Follower;
-  /** Thrown at who wants to change anything. */
-  readonly #readOnly: ImageError | undefined;
+  /** Why nothing can be changed: this is only a state to look at, or a commit broke off. Thrown at who tries. */
+  readOnly: ImageError | undefined;
   readonly #memoryLimit: number | undefined;
   /** Of each step. What is not reached by any branch any more is forgotten. */
   readonly #marks = new WeakMap<Step, Mark>();
@@ -119,7 +119,7 @@ export class Session {
     const { format, follow = 'none', memoryLimit } = options;
     this.file = file;
     this.probed = format === undefined;
-    this.#readOnly = readOnly;
+    this.readOnly = readOnly;
     this.#memoryLimit = memoryLimit;
     this.#follower = new Follower(follow);
     this.#base = { format: driver.name, target: undefined, converted: false };
@@ -383,7 +383,7 @@ export class Session {
 
   /** Throws ImageError `guessed-format` where the format was guessed and the file could be something else. */
   checkWritable(): void {
-    if (this.#readOnly) throw this.#readOnly;
+    if (this.readOnly) throw this.readOnly;
     if (this.probed) refuseGuess(this.file, this.#base.format);
   }
 }

@@ -4,15 +4,23 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { runToEnd } from '../../src/bytes/progress.ts';
 import type { Device } from '../../src/device/device.ts';
-import { type Exploration, explore, stepInto } from '../../src/session/crash.ts';
+import { type Exploration, explore, type Outcome, stepInto } from '../../src/session/crash.ts';
 import { momentOf } from '../../src/session/crash-moment.ts';
-import { planOf } from '../../src/session/plan.ts';
+import { type Instant, instantsOf, planOf } from '../../src/session/plan.ts';
 import { Session } from '../../src/session/session.ts';
 import { SAMPLES } from '../commands/transcript.ts';
 import { testFolder } from '../support/qemu.ts';
 
 const SECTOR = 512;
 const PLAIN = { order: 'commit', keep: false, seed: 1 } as const;
+
+/** What may be found where the plan says so. */
+const CLAIMED: Readonly<Record<Instant, readonly Outcome[]>> = {
+  old: ['old'],
+  'old-or-new': ['old', 'new'],
+  journal: ['old', 'new', 'journal'],
+  new: ['new'],
+};
 
 function opened(): Session {
   const path = join(testFolder(), 'start.qcow2');
@@ -67,6 +75,11 @@ describe('crash', () => {
       expect(found.count('new')).toBeGreaterThan(0);
       expect(found.end).toBe('new');
       expect(found.outcomes).toHaveLength(found.states.length);
+      const instants = instantsOf(found.recording.events);
+      found.states.forEach(({ segment, called }, i) => {
+        const claim = called === 0 ? 'old' : (instants[segment.pending[called - 1] as number] as Instant);
+        expect(CLAIMED[claim], `state ${i + 1}, claimed ${claim}`).toContain(found.outcomes[i]);
+      });
       const needed = planOf(found.recording).rows.some(({ instant }) => instant === 'journal');
       expect(found.count('journal') > 0).toBe(needed);
     }
