@@ -21,7 +21,9 @@ import { type Range, Ranges } from '../bytes/ranges.ts';
 import { roundUp } from '../bytes/size.ts';
 import { type Branch, Branches, type Moves, type StagedBranch } from './branches.ts';
 import type { Device } from './device.ts';
+import { endOfRun, PageReader } from './page-reader.ts';
 import { PAGE, PageStore, SECTOR } from './page-store.ts';
+import { rangesBetween, type StagedNow, stagedView } from './staged-view.ts';
 import { type Extent, Layer, type Step } from './step.ts';
 
 export type { Step } from './step.ts';
@@ -31,13 +33,14 @@ export const STAGED_MEMORY_LIMIT = 64 * 2 ** 20;
 /** No slot: the page is as in the base. */
 const NONE = -1;
 const SECTORS = PAGE / SECTOR;
-const ALL_SECTORS = 2 ** SECTORS - 1;
 
 export class StagedDevice implements Device {
   readonly #base: Device;
   readonly #store: PageStore;
+  readonly #reader: PageReader;
   /** The slot each changed page has now. */
   readonly #slots = new Map<number, number>();
+  readonly #slotOf = (page: number): number | undefined => this.#slots.get(page);
   readonly #branches = new Branches();
   #open: Layer | undefined;
   #now: Extent;
@@ -46,12 +49,15 @@ export class StagedDevice implements Device {
   #lastPage = NONE;
   #lastSlot = NONE;
   readonly #sector = new Uint8Array(SECTOR);
+  /** Counts what ends the life of views. */
+  #turns = 0;
 
   constructor(base: Device, options: { readonly memoryLimit?: number } = {}) {
     this.#base = base;
     this.#baseSize = base.size;
     this.#now = { size: base.size, baseLimit: base.size };
     this.#store = new PageStore(options.memoryLimit ?? STAGED_MEMORY_LIMIT);
+    this.#reader = new PageReader(base, this.#store);
   }
 
   get name(): string {
@@ -112,6 +118,7 @@ export class StagedDevice implements Device {
   begin(name: string): void {
     if (this.#open) throw new Error(`step '${this.#open.name}' is still open`);
     this.#open = new Layer(name, this.#now);
+    this.#turns++;
     this.#lastPage = NONE;
   }
 
@@ -165,9 +172,23 @@ export class StagedDevice implements Device {
     for (const layer of this.#branches.drop(this.#branchNamed(name))) this.#drop(layer);
   }
 
+  /**
+   * The device as it is with `count` steps of the current branch applied; it must have that many. Nothing is undone
+   * for it, and it is good until a step begins or something is undone, redone, switched or dropped (staged-view.ts).
+   */
+  asOf(count: number): Device {
+    return stagedView(this.#whole(count), count);
+  }
+
+  /** Where the device may differ between two numbers of applied steps: whole pages, clipped to the larger size. */
+  between(a: number, b: number): Ranges {
+    return rangesBetween(this.#whole(Math.max(a, b)), a, b);
+  }
+
   /** Forgets every step and every branch: after a commit, when the base holds them, or to discard them. */
   reset(): void {
     this.#open = undefined;
+    this.#turns++;
     this.#branches.reset();
     this.#slots.clear();
     this.#store.clear();
@@ -199,23 +220,7 @@ export class StagedDevice implements Device {
   }
 
   read(offset: number, target: Uint8Array): void {
-    // Runs of pages without a slot are read from the base in one go.
-    let pending = 0;
-    for (let at = 0; at < target.length; ) {
-      const page = Math.floor((offset + at) / PAGE);
-      const from = (offset + at) % PAGE;
-      const count = Math.min(PAGE - from, target.length - at);
-      const slot = this.#slots.get(page);
-      if (slot !== undefined) {
-        if (pending < at) this.#readBase(offset + pending, target.subarray(pending, at));
-        this.#readPage(page, slot, from, target.subarray(at, at + count));
-        pending = at + count;
-      }
-      at += count;
-    }
-    if (pending < target.length) this.#readBase(offset + pending, target.subarray(pending));
-    const present = Math.max(0, Math.min(target.length, this.#now.size - offset));
-    target.fill(0, present);
+    this.#reader.read(this.#slotOf, this.#now, offset, target);
   }
 
   write(offset: number, bytes: Uint8Array, what = ''): void {
@@ -245,6 +250,17 @@ export class StagedDevice implements Device {
   /** Recorded as a barrier; the disk is reached by `commit` only. */
   flush(): void {
     this.#takesWrites().record({ kind: 'flush' });
+  }
+
+  #whole(count: number): StagedNow {
+    this.#refuseOpen('a view');
+    const { steps: layers, applied } = this.#branches.current;
+    if (count > layers.length) throw new Error(`no place ${count} of ${layers.length} steps`);
+    const turn = this.#turns;
+    return {
+      ...{ name: this.name, layers, applied, slots: this.#slots, extent: this.#now, reader: this.#reader },
+      isCurrent: () => this.#turns === turn,
+    };
   }
 
   #takesWrites(): Layer {
@@ -282,6 +298,7 @@ export class StagedDevice implements Device {
 
   /** Exchanges what the step made with what was there before it: undo, and redo. */
   #swap(layer: Layer): void {
+    this.#turns++;
     for (const [page, other] of layer.pages) {
       const slot = this.#slots.get(page) ?? NONE;
       if (other === NONE) this.#slots.delete(page);
@@ -296,6 +313,7 @@ export class StagedDevice implements Device {
 
   /** Frees the slots of a step that is not applied. */
   #drop(layer: Layer): void {
+    this.#turns++;
     for (const slot of layer.pages.values()) if (slot !== NONE) this.#store.free(slot);
   }
 
@@ -331,7 +349,7 @@ export class StagedDevice implements Device {
   }
 
   #copySector(page: number, slot: number, sector: number): void {
-    this.#readBase(page * PAGE + sector * SECTOR, this.#sector);
+    this.#reader.base(this.#now, page * PAGE + sector * SECTOR, this.#sector);
     this.#store.write(slot, sector * SECTOR, this.#sector);
   }
 
@@ -358,35 +376,4 @@ export class StagedDevice implements Device {
     }
     this.#store.setMask(slot, mask & (2 ** (whole / SECTOR) - 1));
   }
-
-  #readPage(page: number, slot: number, from: number, target: Uint8Array): void {
-    const mask = this.#store.mask(slot);
-    if (mask === ALL_SECTORS) {
-      this.#store.read(slot, from, target);
-      return;
-    }
-    const end = from + target.length;
-    for (let at = from; at < end; ) {
-      const sector = Math.floor(at / SECTOR);
-      const stop = Math.min(endOfRun(mask, sector) * SECTOR, end);
-      const part = target.subarray(at - from, stop - from);
-      if ((mask >>> sector) & 1) this.#store.read(slot, at, part);
-      else this.#readBase(page * PAGE + at, part);
-      at = stop;
-    }
-  }
-
-  #readBase(offset: number, target: Uint8Array): void {
-    const present = Math.max(0, Math.min(target.length, this.#now.baseLimit - offset));
-    if (present > 0) this.#base.read(offset, target.subarray(0, present));
-    target.fill(0, present);
-  }
-}
-
-/** The end of the run of equal bits of `mask` that begins at bit `sector`. */
-function endOfRun(mask: number, sector: number): number {
-  const bit = (mask >>> sector) & 1;
-  let end = sector + 1;
-  while (end < SECTORS && ((mask >>> end) & 1) === bit) end++;
-  return end;
 }

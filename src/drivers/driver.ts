@@ -159,6 +159,12 @@ export interface Image {
   regions(): Iterable<Region>;
   /** The walk behind `regions`, in slices of a few milliseconds. The answer is iterated without another walk, and again. */
   ownership(): Generator<Progress, Iterable<Region>>;
+  /**
+   * Headers and tables that share a byte with `among`, in host order and disjoint, with the role and label that `regions`
+   * gives them; where two claim the same bytes, one of them. Told from what leads to them, without a look into L2
+   * tables: costs little however large the image is.
+   */
+  structures(among: Ranges): Generator<Progress, readonly Region[]>;
   /** Runs of at least `minimum` bytes below the end of file that the image marks free, the first few thousand. */
   freeRanges(minimum: number): Ranges;
   /** All rules of the format; undefined where the format has nothing to check (raw). */

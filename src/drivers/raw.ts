@@ -76,6 +76,11 @@ export class RawImage implements Image {
     return this.regions();
   }
 
+  // biome-ignore lint/correctness/useYield: a raw image has nothing to look through
+  *structures(): Generator<Progress, readonly Region[]> {
+    return [];
+  }
+
   freeRanges(): Ranges {
     return new Ranges();
   }

@@ -5,8 +5,9 @@
 import { expect } from 'vitest';
 import type { Extent, ExtentColumns } from '../../src/bytes/extents.ts';
 import { runToEnd } from '../../src/bytes/progress.ts';
+import { Ranges } from '../../src/bytes/ranges.ts';
 import { type Device, readBytes } from '../../src/device/device.ts';
-import type { Driver, Image, MappingRows, OpenContext } from '../../src/drivers/driver.ts';
+import type { Driver, Image, MappingRows, OpenContext, Region, Role } from '../../src/drivers/driver.ts';
 import { Random } from '../support/random.ts';
 
 /** A device that fails the test when it is written, and counts what is read. */
@@ -170,9 +171,10 @@ function expectRegionsTile(image: Image): void {
   expect(at).toBe(image.device.size);
 }
 
-/** Sentence 5: in some regions, and on the way of some guest bytes. */
+/** Sentence 5: in some regions, and on the way of some guest bytes; and what is said beside `structures`. */
 function expectFields(image: Image, random: Random): void {
   const regions = [...image.regions()];
+  expectStructures(image, regions, random);
   for (const region of regions.slice(0, 30)) {
     const from = region.offset + random.int(0, region.length - 1);
     const to = Math.min(from + 64, region.offset + region.length);
@@ -193,6 +195,28 @@ function expectFields(image: Image, random: Random): void {
     const at = hops.find(({ title }) => title === 'data' || title === 'compressed data')?.host;
     const stored = kind === 'data' || kind === 'encrypted' || kind === 'compressed';
     expect({ guest, at }).toEqual({ guest, at: stored && image.dataDevice === image.device ? host : undefined });
+  }
+}
+
+/** Roles whose bytes `structures` leaves out. */
+const NO_STRUCTURE: ReadonlySet<Role> = new Set<Role>([
+  ...(['data', 'compressed', 'zero-allocated', 'snapshot-data', 'vm-state', 'bitmap-data'] as const),
+  ...(['leaked', 'free'] as const),
+]);
+
+/** Structures among some bytes are the regions there that are no data, nobody's and not claimed twice. */
+function expectStructures(image: Image, regions: readonly Region[], random: Random): void {
+  const { size } = image.device;
+  if (size === 0 || regions.some(({ role }) => role === 'overlap')) return;
+  const from = random.int(0, size - 1);
+  for (const [offset, end] of [
+    [0, size],
+    [from, random.int(from + 1, size)],
+  ] as const) {
+    const expected = regions.filter(
+      (region) => !NO_STRUCTURE.has(region.role) && region.offset < end && region.offset + region.length > offset,
+    );
+    expect(runToEnd(image.structures(Ranges.of([{ offset, length: end - offset }])))).toEqual(expected);
   }
 }
 

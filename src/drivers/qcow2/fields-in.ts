@@ -105,7 +105,7 @@ class Finder {
     const l1 = new L1Reader(device, set.l1Offset, set.l1Entries);
     const isHere = (at: number): boolean => {
       const table = tableAt(l1, at, g, device.size);
-      return table >= start && table < end && table + g.clusterSize > this.#bytes.from;
+      return table > 0 && table >= start && table < end && table + g.clusterSize > this.#bytes.from;
     };
     let found = slot;
     if (found === undefined || !isHere(found)) {

@@ -36,6 +36,7 @@ import { ownership } from './regions.ts';
 import { checkQcow2 } from './rules.ts';
 import { readSnapshots, type Snapshot, type SnapshotTable } from './snapshots.ts';
 import { conversionOptions } from './source.ts';
+import { structures } from './structures.ts';
 import { trace } from './trace.ts';
 import { TableWalk } from './walk.ts';
 
@@ -139,6 +140,10 @@ export class Qcow2Image implements Image {
 
   ownership(): Generator<Progress, Iterable<Region>> {
     return ownership(this);
+  }
+
+  structures(among: Ranges): Generator<Progress, readonly Region[]> {
+    return structures(this, among);
   }
 
   /** None where the refcounts cannot be trusted: a dirty or corrupt image. */

@@ -21,6 +21,7 @@ import type { Header } from './layout.ts';
 import { ownership } from './regions.ts';
 import { reportOf } from './rules.ts';
 import { conversionOptions } from './source.ts';
+import { structures } from './structures.ts';
 import { faultText, Survey } from './survey.ts';
 import { entryValue, PIECE_ENTRIES, runs } from './tables.ts';
 import { trace } from './trace.ts';
@@ -109,6 +110,10 @@ export class QedImage implements Image {
 
   *ownership(): Generator<Progress, Iterable<Region>> {
     return yield* ownership(this.geometry, yield* this.surveyed(), this.device.size);
+  }
+
+  structures(among: Ranges): Generator<Progress, readonly Region[]> {
+    return structures(this.device, this.geometry, among);
   }
 
   /** None: QED marks nothing free, and QEMU only ever appends. */

@@ -10,6 +10,11 @@ import type { Survey, TablePlace } from './survey.ts';
 
 const L2_LABEL = 'l2 table ';
 
+/** What the L2 table of an L1 index is called. */
+export function tableLabel(index: number): string {
+  return `${L2_LABEL}${index}`;
+}
+
 /** The L1 index that a label names. */
 export function placeNamed(label: string | undefined): number | undefined {
   return label?.startsWith(L2_LABEL) ? Number(label.slice(L2_LABEL.length)) : undefined;
@@ -46,7 +51,7 @@ function* regions(
       region = { role: 'overlap' };
     } else if (place && tableStart <= at) {
       to = Math.min(tableEnd(g, place), stop);
-      region = place.index < 0 ? { role: 'l1' } : { role: 'l2', label: `${L2_LABEL}${place.index}` };
+      region = place.index < 0 ? { role: 'l1' } : { role: 'l2', label: tableLabel(place.index) };
     } else if (used.has(at)) {
       to = Math.min(used.nextClear(at), tableStart, stop);
       region = { role: 'data' };
