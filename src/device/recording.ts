@@ -54,6 +54,7 @@ export interface Recording {
   readonly log: ByteLog | undefined;
   readonly imageId: { readonly dev: string; readonly ino: string };
   readonly journalName: string;
+  readonly rules: CommitRules;
   readonly result: CommitResult;
 }
 
@@ -76,7 +77,7 @@ export function* recordCommit(
   const site = new RecordingSite(place, source, log);
   const result = yield* commitOn(site, site.heard(source), rules);
   const { imageId, journalName, image: base } = place;
-  return { base, events: site.events, log, imageId, journalName, result };
+  return { base, events: site.events, log, imageId, journalName, rules, result };
 }
 
 /**

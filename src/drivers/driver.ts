@@ -146,6 +146,8 @@ export interface Image {
   readonly unit: number;
   /** The device that host offsets of data mean: the file itself, or an external data file. Undefined: not opened. */
   readonly dataDevice: Device | undefined;
+  /** The file's length is part of what the guest sees: it must not change but together with all the rest. */
+  readonly lengthIsContents?: boolean;
   /**
    * `header` leaves out what only a walk over the mapping tells: the alignment is then the least that the format
    * guarantees, and the features compressed, zero-over-backing and invalid-entries are not among the features.

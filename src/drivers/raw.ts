@@ -18,6 +18,7 @@ export class RawImage implements Image {
   readonly device: Device;
   readonly clusterSize = 0;
   readonly unit = 1;
+  readonly lengthIsContents = true;
 
   constructor(device: Device) {
     this.device = device;

@@ -2,7 +2,7 @@
 import type { Progress } from '../bytes/progress.ts';
 import { type ConversionResult, convertInPlace, unclaimed } from '../convert/convert.ts';
 import { type CommitOptions, commit } from '../device/commit.ts';
-import type { CommitResult, CommitSource } from '../device/commit-source.ts';
+import type { CommitResult, CommitRules, CommitSource } from '../device/commit-source.ts';
 import { stagedSource } from '../device/staged-source.ts';
 import type { Driver, TargetRequest } from '../drivers/driver.ts';
 import { ImageError } from '../errors.ts';
@@ -21,7 +21,8 @@ export function* commitSteps(
   const source = sourceOf(session);
   if (session.readOnly) throw session.readOnly;
   if (!options.dropForks) refuseForks(session);
-  const result = yield* brokenOff(session, commit(session.file, source, options));
+  const work = commit(session.file, source, { ...options, journal: journalOf(session) });
+  const result = yield* brokenOff(session, work);
   session.committed();
   return result;
 }
@@ -62,6 +63,12 @@ function refuseForks({ staged }: Session): void {
     what: `a commit changes the image that other forks build on, and their own steps would be lost (${each.join(', ')})`,
     tryThis: `commit --drop-forks; or first switch ${first.name}, then save FILE, to keep its steps as a script`,
   });
+}
+
+/** Where a new length alone makes another image of the file, only a journal tells the two apart. */
+export function journalOf(session: Session): CommitRules['journal'] {
+  const size = session.staged?.size ?? session.file.size;
+  return size !== session.file.size && session.original().lengthIsContents ? 'always' : 'when-needed';
 }
 
 /** The applied steps as something to commit. Throws ImageError `nothing-to-commit`. */

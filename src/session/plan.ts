@@ -13,7 +13,7 @@ import {
   recordCommit,
   type WriteStage,
 } from '../device/recording.ts';
-import { sourceOf } from './commit.ts';
+import { journalOf, sourceOf } from './commit.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -58,7 +58,7 @@ export function* planSteps(session: Session, keep = false): Generator<Progress, 
 
 /** The commit of the applied steps on paper; with a `log` the bytes are kept. */
 export function* recordSteps(session: Session, keep: boolean, log?: ByteLog): Generator<Progress, Recording> {
-  const rules: CommitRules = { keep, journal: 'when-needed', label: labelOf(session) };
+  const rules: CommitRules = { keep, journal: journalOf(session), label: labelOf(session) };
   return yield* recordCommit(placeOf(session), sourceOf(session), rules, log);
 }
 
@@ -80,9 +80,10 @@ export function labelOf({ steps }: Session): string {
 }
 
 /** The rows of a recorded commit, with what each moment would leave. */
-export function planOf({ events, base, result }: Recording): Plan {
+export function planOf(recording: Recording): Plan {
+  const { events, base, result } = recording;
   const rows: Row[] = [];
-  const instants = instantsOf(events);
+  const instants = instantsOf(recording);
   let peakSize = base.size;
   let size = base.size;
   let journalSize = 0;
@@ -139,20 +140,25 @@ export function planOf({ events, base, result }: Recording): Plan {
 type Row = { -readonly [K in keyof Omit<PlanRow, 'flushes'>]: PlanRow[K] } & { readonly flushes: Flushed[] };
 
 /** What may be found after each event. One sector is old or new by itself; more than one need the journal. */
-export function instantsOf(events: readonly RecordedEvent[]): Instant[] {
-  const inPlace = (event: RecordedEvent): boolean =>
-    event.op === 'write' && (event.stage === 'overwrite' || event.stage === 'header');
-  const changing: Instant = events.some((event) => event.op === 'write' && event.stage === 'overwrite')
-    ? 'journal'
-    : 'old-or-new';
-  const first = events.findIndex(inPlace);
-  const last = events.findLastIndex(inPlace);
+export function instantsOf({ events, rules }: Recording): Instant[] {
+  const isChange = (event: RecordedEvent): boolean => {
+    if (rules.journal === 'always' && event.op === 'resize') return event.file === 'image';
+    if (event.op !== 'write' || event.file !== 'image') return false;
+    return rules.journal === 'always' || event.stage !== 'fresh';
+  };
+  const needsJournal =
+    rules.journal === 'always' || events.some((event) => event.op === 'write' && event.stage === 'overwrite');
+  const changing: Instant = needsJournal ? 'journal' : 'old-or-new';
+  const first = events.findIndex(isChange);
+  const last = events.findLastIndex(isChange);
   const isFlush = (event: RecordedEvent): boolean => event.op === 'flush' && event.file === 'image';
   // A commit that only appends or cuts changes nothing that either image reads: it is done at its last flush.
   const settled =
     first < 0 ? events.findLastIndex(isFlush) : events.findIndex((event, i) => i > last && isFlush(event));
+  // Until the journal is READY, recovery goes back: what is complete may still become the old image.
+  const ready = rules.journal === 'always' ? events.findLastIndex((event) => event.op === 'remove') : -1;
   return events.map((_, i) => {
     if (first < 0) return i < settled ? 'old-or-new' : 'new';
-    return i < first ? 'old' : i < settled ? changing : 'new';
+    return i < first ? 'old' : i < Math.max(settled, ready) ? changing : 'new';
   });
 }

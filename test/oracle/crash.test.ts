@@ -18,7 +18,8 @@ import { momentOf } from '../../src/session/crash-moment.ts';
 import { Debugger } from '../../src/session/debugger.ts';
 import { check, create, describeWithQemu, io, judged, map, quickFolder, run } from '../support/qemu.ts';
 import { Random, SEED, withSeed } from '../support/random.ts';
-import type { Format } from './conversion.ts';
+
+type Format = 'qcow2' | 'qed' | 'raw';
 
 /** States of each outcome that are laid on the disk. */
 const OF_EACH = 3;
@@ -80,6 +81,15 @@ const CASES: readonly Case[] = [
     naiveLoses: true,
   },
   {
+    // Its length is all that a raw disk says of itself: it must not grow but with everything else.
+    says: 'a raw disk overwritten, and longer',
+    format: 'raw',
+    lines: () => ['copy 0 4096 2k', `copy 0 ${RAW_SIZE} 6k`],
+    naiveLoses: true,
+  },
+  { says: 'a raw disk that grows', format: 'raw', lines: () => [`copy 0 ${RAW_SIZE} 6k`], naiveLoses: true },
+  { says: 'a raw disk overwritten', format: 'raw', lines: () => ['copy 0 4096 2k'], naiveLoses: true },
+  {
     says: 'one field of the header',
     format: 'qcow2',
     lines: () => ['set header.autoclear_features 0', 'set header.compatible_features 1'],
@@ -88,16 +98,23 @@ const CASES: readonly Case[] = [
   },
 ];
 
+const RAW_SIZE = 64 * 1024;
+
 function make(path: string, format: Format): void {
+  if (format === 'raw') {
+    create(path, 'raw', RAW_SIZE);
+    io(path, 'raw', ['write -q -P 1 0 64k', 'write -q -P 2 0 1k', 'write -q -P 3 1k 3k']);
+    return;
+  }
   create(path, format, '8M', { options: { cluster_size: 4096 } });
   io(path, format, ['write -q -P 1 6M 64k', 'write -q -P 2 0 40k', 'write -q -z 8k 4k', 'write -q -P 3 4M 4k']);
 }
 
-async function staged(path: string, lines: readonly string[]): Promise<Debugger> {
+async function staged(path: string, format: Format, lines: readonly string[]): Promise<Debugger> {
   const host = new Debugger();
   const sink = new MemorySink();
   const runner = new Runner(host, { out: sink, err: sink, json: false, style: PLAIN, prefix: '' });
-  host.open({ path });
+  host.open({ path, format });
   for (const line of lines) await runner.line(line);
   expect(runner.status, sink.toString()).toBe(0);
   return host;
@@ -145,7 +162,10 @@ function isLike(path: string, { path: other, format, corruptions }: Reference): 
   const probed = run('qemu-img', ['info', '--output=json', path]);
   if (probed.status !== 0 || JSON.parse(probed.stdout).format !== format) return false;
   const { verdict, counters } = check(path, format);
-  const opens = verdict === 'clean' || verdict === 'leaks' || (verdict === 'corruption' && corruptions > 0);
+  const opens =
+    verdict === (format === 'raw' ? 'unsupported' : 'clean') ||
+    verdict === 'leaks' ||
+    (verdict === 'corruption' && corruptions > 0);
   if (!opens || (counters?.corruptions ?? 0) !== corruptions) return false;
   return run('qemu-img', ['compare', '-q', '-f', format, '-F', format, path, other]).status === 0;
 }
@@ -217,7 +237,7 @@ async function judgedCommit(
   lines: readonly string[],
   request: { readonly order: 'commit' | 'naive'; readonly keep: boolean },
 ) {
-  const host = await staged(path, lines);
+  const host = await staged(path, format, lines);
   try {
     const session = host.underEdit();
     const found = runToEnd(explore(session, { ...request, seed: SEED }));

@@ -75,7 +75,7 @@ describe('crash', () => {
       expect(found.count('new')).toBeGreaterThan(0);
       expect(found.end).toBe('new');
       expect(found.outcomes).toHaveLength(found.states.length);
-      const instants = instantsOf(found.recording.events);
+      const instants = instantsOf(found.recording);
       found.states.forEach(({ segment, called }, i) => {
         const claim = called === 0 ? 'old' : (instants[segment.pending[called - 1] as number] as Instant);
         expect(CLAIMED[claim], `state ${i + 1}, claimed ${claim}`).toContain(found.outcomes[i]);
