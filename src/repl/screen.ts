@@ -57,6 +57,13 @@ const RESET = '\x1b[0m';
 
 const at = (x: number, y: number): string => `\x1b[${y + 1};${x + 1}H`;
 
+/** One canvas as this frame has it. */
+interface Painted {
+  readonly canvas: Canvas;
+  readonly place: Rectangle;
+  readonly painting: Painting;
+}
+
 /** One canvas as it stands on the terminal. */
 interface Shown {
   readonly place: Rectangle;
@@ -169,13 +176,11 @@ export class Screen extends Writable {
     this.#cancelTimer();
     if (!this.#inside) return;
     this.#lastFlush = performance.now();
-    const { changes, dirty } = this.#changedFrameRows();
+    const painted = this.#paint();
+    const { changes, dirty } = this.#changedFrameRows(painted);
     let cursor: { x: number; y: number } | undefined;
     const shown = new Map<Canvas, Shown>();
-    for (const canvas of this.#canvases) {
-      const place = canvas.place();
-      if (!place || place.width < 1 || place.height < 1) continue;
-      const painting = canvas.draw(place.width, place.height);
+    for (const { canvas, place, painting } of painted) {
       if (painting.cursor) cursor = { x: place.x + painting.cursor.x, y: place.y + painting.cursor.y };
       const before = this.#shown.get(canvas);
       const same = before && sameplace(before.place, place) ? before.rows : undefined;
@@ -198,15 +203,35 @@ export class Screen extends Writable {
   /** Where the cursor was left. */
   #cursorText = '';
 
-  /** ink's own text; a row of it that is sent again takes the canvases on it along. */
-  #changedFrameRows(): { changes: string[]; dirty: ReadonlySet<number> } {
+  /** Every canvas that has a place. */
+  #paint(): Painted[] {
+    const painted: Painted[] = [];
+    for (const canvas of this.#canvases) {
+      const place = canvas.place();
+      if (!place || place.width < 1 || place.height < 1) continue;
+      painted.push({ canvas, place, painting: canvas.draw(place.width, place.height) });
+    }
+    return painted;
+  }
+
+  /**
+   * ink's own text; a row of it that is sent again takes the canvases on it along. A row that canvases cover from side
+   * to side is not erased first: output that comes in pieces never shows a screen half empty.
+   */
+  #changedFrameRows(painted: readonly Painted[]): { changes: string[]; dirty: ReadonlySet<number> } {
     const changes: string[] = [];
     const dirty = new Set<number>();
+    const covered = new Uint32Array(this.rows);
+    for (const { place } of painted) {
+      const end = Math.min(place.y + place.height, this.rows);
+      for (let y = place.y; y < end; y++) covered[y] = (covered[y] as number) + place.width;
+    }
     for (let y = 0; y < this.rows; y++) {
       const row = this.#frame[y] ?? '';
       if (this.#shownFrame[y] === row) continue;
-      changes.push(at(0, y), this.#fold(row), RESET, '\x1b[K');
       dirty.add(y);
+      if (row === '' && (covered[y] as number) >= this.columns) continue;
+      changes.push(at(0, y), this.#fold(row), RESET, '\x1b[K');
     }
     this.#shownFrame = Array.from({ length: this.rows }, (_, y) => this.#frame[y] ?? '');
     return { changes, dirty };

@@ -61,6 +61,20 @@ describe('a flush', () => {
     expect(sent).not.toMatch(/first|third/);
   });
 
+  it('erases no row that canvases cover, also when all is sent anew', () => {
+    const { screen, paper } = entered();
+    screen.addCanvas(canvas({ x: 0, y: 0, width: 12, height: 5 }, ['a', 'b', 'c', 'd', 'e']));
+    screen.addCanvas(canvas({ x: 12, y: 0, width: 8, height: 4 }, ['A', 'B', 'C', 'D']));
+    screen.flush();
+    paper.sent();
+    screen.repaint();
+    screen.flush();
+    const sent = paper.sent();
+    expect(sent).toContain('\x1b[4;13HD');
+    // The last row has eight columns that nobody paints.
+    expect(sent.match(/\x1b\[\d+;1H[^\x1b]*\x1b\[0m\x1b\[K/g)).toEqual(['\x1b[5;1H\x1b[0m\x1b[K']);
+  });
+
   it('sends nothing when nothing changed', () => {
     const { screen, paper } = entered();
     screen.addCanvas(canvas(FULL, ['first', 'second', 'third'], { x: 2, y: 1 }));
