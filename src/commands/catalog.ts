@@ -10,6 +10,7 @@ import { convertInPlace } from './convert-inplace.ts';
 import { copy } from './copy.ts';
 import { copyHeader } from './copy-header.ts';
 import { crash } from './crash.ts';
+import { diff } from './diff.ts';
 import { discard } from './discard.ts';
 import { explain } from './explain.ts';
 import { exportCommand } from './export.ts';
@@ -73,6 +74,7 @@ export const CATALOG: readonly Command[] = [
   plan,
   crash,
   steps,
+  diff,
   undo,
   redo,
   goTo,

@@ -4,6 +4,7 @@
 import type { Progress } from '../bytes/progress.ts';
 import { checkJson, exitStatus, UNSUPPORTED_STATUS, verdict } from '../check/verdict.ts';
 import { type ImageError, Refusal } from '../errors.ts';
+import { writeDiffJson } from './diff-json.ts';
 import { jsonText } from './json-text.ts';
 import { writeMapJson } from './map-json.ts';
 import { summarize, summaryJson } from './map-summary.ts';
@@ -13,6 +14,10 @@ import type { Fact, FactValue, TableView, View } from './view.ts';
 /** Writes the view; answers the exit status it stands for. */
 export function* writeJson(view: View, sink: Sink): Generator<Progress, number> {
   if (view.kind === 'map' && view.shape !== 'summary') return (yield* writeMapJson(view, sink)) > 0 ? 2 : 0;
+  if (view.kind === 'diff') {
+    yield* writeDiffJson(view, sink);
+    return 0;
+  }
   if (view.kind === 'map') {
     const summary = yield* summarize(view);
     sink.text(`${jsonText(summaryJson(summary), 4)}\n`);
@@ -59,7 +64,8 @@ function plain(view: View): unknown {
     case 'parts':
       return Object.fromEntries(view.parts.map(({ key, view: part }) => [key, plain(part)]));
     case 'map':
-      throw new Error('a map is streamed, not part of another view');
+    case 'diff':
+      throw new Error(`a ${view.kind} is streamed, not part of another view`);
   }
 }
 

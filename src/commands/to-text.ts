@@ -7,6 +7,7 @@ import { hex, sizeText } from '../bytes/size.ts';
 import { verdictLines } from '../check/verdict.ts';
 import type { Finding } from '../drivers/finding.ts';
 import { whereText } from '../errors.ts';
+import { writeDiffText } from './diff-text.ts';
 import { wrapped } from './help.ts';
 import { hexdumpLines } from './hexdump-text.ts';
 import { summarize } from './map-summary.ts';
@@ -55,6 +56,9 @@ export function* writeText(view: View, sink: Sink, style: Style): Generator<Prog
       return (yield* writeMapText(view, sink, style)) > 0 ? 2 : 0;
     case 'hexdump':
       sink.text(lines(hexdumpLines(view, style)));
+      return 0;
+    case 'diff':
+      yield* writeDiffText(view, sink, style);
       return 0;
     case 'parts':
       return yield* writeParts(view.parts, sink, style);

@@ -8,6 +8,7 @@
 import type { Extent } from '../bytes/extents.ts';
 import type { Image } from '../drivers/driver.ts';
 import type { CheckReport } from '../drivers/finding.ts';
+import type { Diff } from '../session/diff.ts';
 import type { Unweighed } from './palette.ts';
 
 export type View =
@@ -18,6 +19,7 @@ export type View =
   | MapView
   | CheckView
   | HexdumpView
+  | DiffView
   | StripView
   | PartsView
   | ScriptView;
@@ -131,6 +133,18 @@ export interface StripView {
   readonly marks: readonly number[];
   /** What a mark is. */
   readonly mark: string;
+}
+
+/** What differs between two moments: compared while it is written. Good until the next step. */
+export interface DiffView {
+  readonly kind: 'diff';
+  readonly diff: Diff;
+  /** `the file on disk -> step 3, copy-header`. */
+  readonly title: string;
+  /** Every field, none folded and none left out. */
+  readonly all: boolean;
+  /** With the bytes before and after. */
+  readonly bytes: boolean;
 }
 
 /** Several views in one, each under its JSON key. */

@@ -16,7 +16,7 @@ import type { Moves } from '../device/branches.ts';
 import type { Device } from '../device/device.ts';
 import { FileDevice } from '../device/file.ts';
 import { StagedDevice, type Step } from '../device/staged.ts';
-import type { ConversionTarget, Driver, Image, TargetState } from '../drivers/driver.ts';
+import type { ConversionTarget, Driver, Image, OpenContext, TargetState } from '../drivers/driver.ts';
 import { driverNamed, probe } from '../drivers/registry.ts';
 import { ImageError } from '../errors.ts';
 import { type Chain, Follower, type FollowPolicy } from './follow.ts';
@@ -53,6 +53,16 @@ export interface Draft {
   converted: boolean;
   /** How far a conversion in pieces has come; replaced, never changed. */
   conversion: ConversionPosition | undefined;
+}
+
+/** The image at some step of the current branch, to be looked at: good until the next step, undo, redo or switch. */
+export interface Moment {
+  readonly device: Device;
+  readonly format: string;
+  readonly context: OpenContext;
+  readonly target: TargetState | undefined;
+  /** The target itself, where this is the moment the session is at. */
+  readonly open: ConversionTarget | undefined;
 }
 
 /** What the session has to know beside the bytes: as it is after a step. */
@@ -250,10 +260,29 @@ export class Session {
 
   /** Undoes or redoes until `step` is the last one applied; 0 is the image on disk. Throws ImageError `no-such-step`. */
   goTo(step: number): Moved {
+    this.#checkStep(step, 'goto');
+    return this.#moved(step);
+  }
+
+  /** The image with the steps up to `step` of the current branch, and no others; 0 is the image on disk. Throws ImageError `no-such-step`. */
+  momentAt(step: number): Moment {
+    this.#checkStep(step, 'diff');
+    const { steps = [], redoable = [] } = this.#staged ?? {};
+    const last = [...steps, ...redoable][step - 1];
+    const { format, target } = (last && this.#marks.get(last)) ?? this.#base;
+    return {
+      device: this.#staged?.asOf(step) ?? this.file,
+      context: this.#follower.context(this.file),
+      open: step === this.#applied ? this.#target : undefined,
+      ...{ format, target },
+    };
+  }
+
+  #checkStep(step: number, command: string): void {
     const { length } = this.steps;
-    if (step <= length) return this.#moved(step);
+    if (step <= length) return;
     const what = length === 0 ? 'there are no steps' : `there is no step ${step}: the last one is ${length}`;
-    throw new ImageError({ code: 'no-such-step', what, tryThis: length === 0 ? undefined : `goto ${length}` });
+    throw new ImageError({ code: 'no-such-step', what, tryThis: length === 0 ? undefined : `${command} ${length}` });
   }
 
   /**

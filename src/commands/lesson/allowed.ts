@@ -16,6 +16,7 @@ import { parse, type Values } from '../parse.ts';
 export const LOOKING: ReadonlySet<string> = new Set([
   'alloc',
   'check',
+  'diff',
   'explain',
   'forks',
   'getopts',
