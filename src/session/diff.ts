@@ -22,7 +22,8 @@ import { clip, type Piece, piecesOf, type Sides } from './diff-pieces.ts';
 import { named } from './diff-rest.ts';
 import { DiffSide } from './diff-side.ts';
 import { type Shape, shapeOf, TableDiff } from './diff-table.ts';
-import type { Moment, Session } from './session.ts';
+import type { Moment } from './moment.ts';
+import type { Session } from './session.ts';
 
 export interface DiffOptions {
   /** Every field by itself; otherwise neighbours of a table are folded, and a whole new table is one change. */

@@ -107,3 +107,34 @@ export function checkKnownName(name: string, staged: StagedDevice | undefined): 
   if (names.includes(name)) return;
   throw new ImageError({ code: 'no-such-fork', what: `there is no fork '${name}'`, tryThis: names.join(', ') });
 }
+
+/** Throws ImageError `no-such-step`; `command` is named with a step that there is. */
+export function checkStep(step: number, last: number, command: string): void {
+  if (step <= last) return;
+  const what = last === 0 ? 'there are no steps' : `there is no step ${step}: the last one is ${last}`;
+  throw new ImageError({ code: 'no-such-step', what, tryThis: last === 0 ? undefined : `${command} ${last}` });
+}
+
+/** Whether so many of `there` steps can be undone or redone. Throws ImageError `nothing-to-undo` or `nothing-to-redo`. */
+export function checkCount(count: number, there: number, word: 'undo' | 'redo'): void {
+  const code = `nothing-to-${word}`;
+  if (there === 0) {
+    throw new ImageError({ code, what: `there is no ${word === 'undo' ? '' : 'undone '}step to ${word}` });
+  }
+  if (count <= there) return;
+  const what = `there ${there === 1 ? 'is 1 step' : `are ${there} steps`} to ${word}, not ${count}`;
+  throw new ImageError({ code, what, tryThis: `${word} ${there}` });
+}
+
+/** Throws ImageError `no-such-fork`, or `current-fork`: where one stands cannot be forgotten. */
+export function checkDroppable(name: string, staged: StagedDevice | undefined): void {
+  checkKnownName(name, staged);
+  const forks = forksOf(staged);
+  if (!forks.find((fork) => fork.name === name)?.isCurrent) return;
+  const other = forks.find((fork) => !fork.isCurrent);
+  throw new ImageError({
+    code: 'current-fork',
+    what: `${name} is the fork you are on`,
+    tryThis: other ? `switch ${other.name} first, or discard to forget everything` : 'discard',
+  });
+}

@@ -16,13 +16,16 @@ import type { Moves } from '../device/branches.ts';
 import type { Device } from '../device/device.ts';
 import { FileDevice } from '../device/file.ts';
 import { StagedDevice, type Step } from '../device/staged.ts';
-import type { ConversionTarget, Driver, Image, OpenContext, TargetState } from '../drivers/driver.ts';
+import type { ConversionTarget, Driver, Image, TargetState } from '../drivers/driver.ts';
 import { driverNamed, probe } from '../drivers/registry.ts';
-import { ImageError } from '../errors.ts';
+import type { ImageError } from '../errors.ts';
 import { type Chain, Follower, type FollowPolicy } from './follow.ts';
 import {
+  checkCount,
+  checkDroppable,
   checkKnownName,
   checkNewName,
+  checkStep,
   countApplied,
   type Fork,
   forksOf,
@@ -31,6 +34,7 @@ import {
   type SessionStep,
   stepsOf,
 } from './forks.ts';
+import type { Moment } from './moment.ts';
 import { refuseGuess, refuseJournal } from './trust.ts';
 
 export type { SessionStep } from './forks.ts';
@@ -53,16 +57,6 @@ export interface Draft {
   converted: boolean;
   /** How far a conversion in pieces has come; replaced, never changed. */
   conversion: ConversionPosition | undefined;
-}
-
-/** The image at some step of the current branch, to be looked at: good until the next step, undo, redo or switch. */
-export interface Moment {
-  readonly device: Device;
-  readonly format: string;
-  readonly context: OpenContext;
-  readonly target: TargetState | undefined;
-  /** The target itself, where this is the moment the session is at. */
-  readonly open: ConversionTarget | undefined;
 }
 
 /** What the session has to know beside the bytes: as it is after a step. */
@@ -244,29 +238,25 @@ export class Session {
 
   /** Takes the last steps back. Throws ImageError `nothing-to-undo`: nothing is undone then. */
   undo(count = 1): Moved {
-    const done = this.#applied;
-    if (done === 0) throw new ImageError({ code: 'nothing-to-undo', what: 'there is no step to undo' });
-    if (count <= done) return this.#moved(done - count);
-    throw new ImageError({ code: 'nothing-to-undo', what: tooMany(count, done, 'undo'), tryThis: `undo ${done}` });
+    checkCount(count, this.#applied, 'undo');
+    return this.#moved(this.#applied - count);
   }
 
   /** Applies the steps undone last. Throws ImageError `nothing-to-redo`: nothing is redone then. */
   redo(count = 1): Moved {
-    const left = this.steps.length - this.#applied;
-    if (left === 0) throw new ImageError({ code: 'nothing-to-redo', what: 'there is no undone step to redo' });
-    if (count <= left) return this.#moved(this.#applied + count);
-    throw new ImageError({ code: 'nothing-to-redo', what: tooMany(count, left, 'redo'), tryThis: `redo ${left}` });
+    checkCount(count, this.steps.length - this.#applied, 'redo');
+    return this.#moved(this.#applied + count);
   }
 
   /** Undoes or redoes until `step` is the last one applied; 0 is the image on disk. Throws ImageError `no-such-step`. */
   goTo(step: number): Moved {
-    this.#checkStep(step, 'goto');
+    checkStep(step, this.steps.length, 'goto');
     return this.#moved(step);
   }
 
   /** The image with the steps up to `step` of the current branch, and no others; 0 is the image on disk. Throws ImageError `no-such-step`. */
   momentAt(step: number): Moment {
-    this.#checkStep(step, 'diff');
+    checkStep(step, this.steps.length, 'diff');
     const { steps = [], redoable = [] } = this.#staged ?? {};
     const last = [...steps, ...redoable][step - 1];
     const { format, target } = (last && this.#marks.get(last)) ?? this.#base;
@@ -276,13 +266,6 @@ export class Session {
       open: step === this.#applied ? this.#target : undefined,
       ...{ format, target },
     };
-  }
-
-  #checkStep(step: number, command: string): void {
-    const { length } = this.steps;
-    if (step <= length) return;
-    const what = length === 0 ? 'there are no steps' : `there is no step ${step}: the last one is ${length}`;
-    throw new ImageError({ code: 'no-such-step', what, tryThis: length === 0 ? undefined : `${command} ${length}` });
   }
 
   /**
@@ -307,15 +290,7 @@ export class Session {
 
   /** Forgets a branch. Throws ImageError `no-such-fork`, or `current-fork` for the one that is current. */
   dropFork(name: string): void {
-    checkKnownName(name, this.#staged);
-    if (this.forks.find((fork) => fork.name === name)?.isCurrent) {
-      const other = this.forks.find((fork) => !fork.isCurrent);
-      throw new ImageError({
-        code: 'current-fork',
-        what: `${name} is the fork you are on`,
-        tryThis: other ? `switch ${other.name} first, or discard to forget everything` : 'discard',
-      });
-    }
+    checkDroppable(name, this.#staged);
     this.#staged?.dropBranch(name);
   }
 
@@ -415,8 +390,4 @@ export class Session {
     if (this.readOnly) throw this.readOnly;
     if (this.probed) refuseGuess(this.file, this.#base.format);
   }
-}
-
-function tooMany(count: number, there: number, word: string): string {
-  return `there ${there === 1 ? 'is 1 step' : `are ${there} steps`} to ${word}, not ${count}`;
 }
