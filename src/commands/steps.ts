@@ -1,6 +1,7 @@
 /** `steps`: what was done since the image was opened. */
 import { sizeText } from '../bytes/size.ts';
 import type { Session } from '../session/session.ts';
+import { changesOfStep, learn } from '../session/step-changes.ts';
 import { imageCommand } from './command.ts';
 
 export const steps = imageCommand({
@@ -10,14 +11,15 @@ export const steps = imageCommand({
   summary: 'List the steps taken, undone ones too',
   details:
     'Of the fork you are on; `forks` lists the others. Below the list: what all steps of all forks hold so that they ' +
-    'can be undone and redone. What does not fit in memory lies in a temporary file without a name.',
+    'can be undone and redone. Fields are those the step changed, where counting them is quick; `diff STEP` shows them. What does not fit in memory lies in a temporary file without a name.',
   params: {},
   flags: {},
   examples: [
     { line: 'open-target qed; undo; steps', image: 'start.qcow2' },
     { line: 'open-target qed; fork by-hand; steps', image: 'start.qcow2' },
   ],
-  run(session) {
+  *run(session) {
+    yield* learn(session);
     return {
       kind: 'table',
       columns: [
@@ -25,6 +27,7 @@ export const steps = imageCommand({
         { key: 'state', label: 'State' },
         { key: 'writes', label: 'Writes', align: 'right' },
         { key: 'bytes', label: 'Bytes', unit: 'size', align: 'right' },
+        { key: 'fields', label: 'Fields', align: 'right' },
         { key: 'line', label: 'Command' },
       ],
       rows: session.steps.map(({ number, line, applied, changes }) => [
@@ -32,6 +35,7 @@ export const steps = imageCommand({
         applied ? 'staged' : 'undone',
         changes.eventCount,
         changes.bytes,
+        changesOfStep(changes)?.fields,
         line,
       ]),
       empty: 'no steps: the image is as it is in the file',

@@ -263,8 +263,11 @@ export interface ConversionTarget {
   map(extents: ExtentColumns, force?: boolean): void;
   /** Puts everything mapped so far onto the device. */
   sync(): void;
-  /** The target as it stands, as an image: its mapping and regions. Call `sync` first. */
-  view(): Image;
+  /**
+   * The target as it stands, as an image: its mapping and regions. Call `sync` first. `device`: another one that has the
+   * same tables in the same places, with some bytes that differ.
+   */
+  view(device?: Device): Image;
   /** Guest bytes that one of its tables maps. */
   readonly tableSpan: number;
   /** The parts of a data or zero run that get entries, each within one table; none where all of it stays unmapped. */

@@ -6,17 +6,7 @@ import type { Field } from '../bytes/field.ts';
 import type { Progress } from '../bytes/progress.ts';
 import type { Ranges } from '../bytes/ranges.ts';
 import { type Device, readBytes } from '../device/device.ts';
-import { overlay } from '../device/overlay.ts';
-import type { Image, OpenContext, Region } from '../drivers/driver.ts';
-import { driverNamed } from '../drivers/registry.ts';
-
-export interface SideSource {
-  readonly device: Device;
-  readonly format: string;
-  readonly context: OpenContext;
-  /** The first bytes of the file as an open target wants them; its tables are told from them, and they are not on disk. */
-  readonly header?: Uint8Array;
-}
+import type { Image, Region } from '../drivers/driver.ts';
 
 export class DiffSide {
   /** Before the names of its fields. */
@@ -27,12 +17,12 @@ export class DiffSide {
   /** Bytes that stand over the device's for a moment. */
   #over: { readonly offset: number; readonly bytes: Uint8Array } | undefined;
 
-  constructor({ device, format, context, header }: SideSource) {
+  /** `open` opens the image on the device it is given. `target`: one being built, whose header is not on the device. */
+  constructor(device: Device, kind: 'image' | 'target', open: (device: Device) => Image) {
     this.#device = device;
-    this.#isTarget = header !== undefined;
+    this.#isTarget = kind === 'target';
     this.prefix = this.#isTarget ? 'target ' : '';
-    const shown = this.#shown();
-    this.image = driverNamed(format).open(header ? overlay(shown, 0, header) : shown, context);
+    this.image = open(this.#shown());
   }
 
   get format(): string {

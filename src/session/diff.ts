@@ -12,8 +12,9 @@
 import type { Progress } from '../bytes/progress.ts';
 import { type Range, Ranges } from '../bytes/ranges.ts';
 import { conversionOf } from '../convert/refuse.ts';
-import { readBytes } from '../device/device.ts';
-import type { TargetState } from '../drivers/driver.ts';
+import { type Device, readBytes } from '../device/device.ts';
+import { overlay } from '../device/overlay.ts';
+import type { ConversionTarget, Image, TargetState } from '../drivers/driver.ts';
 import { driverNamed } from '../drivers/registry.ts';
 import { TwoMoments } from './diff-bytes.ts';
 import { type Change, inverse } from './diff-change.ts';
@@ -36,6 +37,9 @@ export interface DiffOptions {
 const SECTOR = 512;
 /** Bytes of a cluster where the format has none. */
 const PAGE = 4096;
+/** What is found in a moment: bytes touched, and clusters of a target that is resumed. */
+const CHEAP_BYTES = 2 ** 20;
+const CHEAP_CLUSTERS = 2 ** 20;
 
 export class Diff {
   readonly from: number;
@@ -45,6 +49,8 @@ export class Diff {
   readonly newSize: number;
   readonly #before: Moment;
   readonly #after: Moment;
+  /** The target that the session has open, at whichever step it is. */
+  readonly #open: ConversionTarget | undefined;
   readonly #moments: TwoMoments;
   readonly #touched: Ranges;
 
@@ -55,14 +61,10 @@ export class Diff {
     this.#before = session.momentAt(Math.min(from, to));
     this.#after = session.momentAt(Math.max(from, to));
     this.#moments = new TwoMoments(this.#before.device, this.#after.device);
+    this.#open = session.target;
     this.#touched = session.staged?.between(from, to) ?? new Ranges();
     const sizes = [this.#before.device.size, this.#after.device.size] as const;
     [this.oldSize, this.newSize] = from > to ? [sizes[1], sizes[0]] : sizes;
-  }
-
-  /** Bytes that the steps between touched: what `changes` compares. */
-  get touchedBytes(): number {
-    return this.#touched.total;
   }
 
   /** The two values of some bytes. */
@@ -97,31 +99,46 @@ export class Diff {
     }
   }
 
+  /** Whether changes are found in a moment: little was touched, and no large target is to be resumed for it. */
+  get isCheap(): boolean {
+    const isLarge = ({ options }: TargetState): boolean => options.imageSize / options.clusterSize > CHEAP_CLUSTERS;
+    const dear = [this.#before, this.#after].some(({ target }) => target && isLarge(target) && !this.#openerOf(target));
+    return this.#touched.total <= CHEAP_BYTES && !dear;
+  }
+
   /** Of the moment before, and of the one after. */
   #sides(): readonly [Sides, Sides] {
-    const moments = [this.#before, this.#after] as const;
-    const known = moments.map(({ open }) => open?.headerSector());
-    const sides = moments.map((moment, i) => {
-      const { device, format, context, target } = moment;
-      const image = new DiffSide({ device, format, context });
-      if (!target) return [image];
-      const other = moments[1 - i] as Moment;
-      const header = known[i] ?? borrowed(target, other, known[1 - i]) ?? resumed(moment, target);
-      return [image, new DiffSide({ device, format: target.format, context, header })];
-    });
-    return sides as unknown as readonly [Sides, Sides];
+    return [this.#sidesOf(this.#before), this.#sidesOf(this.#after)];
+  }
+
+  #sidesOf({ device, format, context, target }: Moment): Sides {
+    const image = new DiffSide(device, 'image', (shown) => driverNamed(format).open(shown, context));
+    if (!target) return [image];
+    const open = this.#openerOf(target) ?? ((shown) => resumed(device, target).view(shown));
+    return [image, new DiffSide(device, 'target', open)];
+  }
+
+  /** What opens the target without resuming it, which reads all of its tables: something at hand that leads to the same ones. */
+  #openerOf(target: TargetState): ((shown: Device) => Image) | undefined {
+    const { format, placed, runs } = target;
+    const open = this.#open;
+    if (open?.format === format && isSamePlace(open.state, target)) return (shown) => open.view(shown);
+    // The step that copied its header: all of it is on the device before.
+    const after = this.#after;
+    const isCopied = Math.abs(this.from - this.to) === 1 && !after.target && after.format === format;
+    const isPending = Object.values(runs).some((some) => some.length > 0);
+    if (!isCopied || isPending || placed['l1'] === undefined) return undefined;
+    const header = readBytes(after.device, 0, SECTOR);
+    return (shown) => driverNamed(format).open(overlay(shown, 0, header), after.context);
   }
 }
 
-/** The other moment's header, where it leads to the same tables: a target resumed reads all of its tables. */
-function borrowed(target: TargetState, other: Moment, sector: Uint8Array | undefined): Uint8Array | undefined {
-  const isSame = other.target?.format === target.format && other.target.placed['l1'] === target.placed['l1'];
-  if (isSame) return sector;
-  return !other.target && other.format === target.format ? readBytes(other.device, 0, SECTOR) : undefined;
+function isSamePlace(a: TargetState, b: TargetState): boolean {
+  return a.placed['l1'] === b.placed['l1'] && JSON.stringify(a.runs) === JSON.stringify(b.runs);
 }
 
-function resumed({ device }: Moment, target: TargetState): Uint8Array {
-  return conversionOf(driverNamed(target.format)).resume(device, target).headerSector();
+function resumed(device: Device, target: TargetState): ConversionTarget {
+  return conversionOf(driverNamed(target.format)).resume(device, target);
 }
 
 /** Compares what was touched, structure by structure. */

@@ -19,6 +19,7 @@ import type { ClusterView, Inspection, Side } from './panels.ts';
 import { isAt, type Scene, sceneOf, stepsBetween, writtenBy } from './scene.ts';
 import type { Session, SessionStep } from './session.ts';
 import type { SideMap } from './side-map.ts';
+import { learn } from './step-changes.ts';
 import { mappingUntouched } from './untouched.ts';
 
 /** Rows: two tables of this size side by side are too much. */
@@ -86,7 +87,13 @@ export class Picture {
     this.#steps = session.steps;
     this.#fork = session.forks.length > 1 ? session.forks.find(({ isCurrent }) => isCurrent)?.name : undefined;
     this.version++;
-    if (!this.isStale(session)) return;
+    if (this.isStale(session)) yield* this.#follow(session);
+    // The panels are whole; what steps changed comes when it is found.
+    yield* learn(session);
+    this.version++;
+  }
+
+  *#follow(session: Session): Generator<Progress, void> {
     try {
       for (const progress of this.#read(sceneOf(session))) {
         this.progress = progress;

@@ -263,7 +263,6 @@ export class Session {
     return {
       device: this.#staged?.asOf(step) ?? this.file,
       context: this.#follower.context(this.file),
-      open: step === this.#applied ? this.#target : undefined,
       ...{ format, target },
     };
   }

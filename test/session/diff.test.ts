@@ -8,6 +8,9 @@ import { ImageError } from '../../src/errors.ts';
 import { Diff } from '../../src/session/diff.ts';
 import { Session } from '../../src/session/session.ts';
 import { SAMPLES, withSamples } from '../commands/transcript.ts';
+import { describeWithQemu, testFolder } from '../support/qemu.ts';
+import { Random, seeds } from '../support/random.ts';
+import { randomImage } from '../support/random-image.ts';
 import { changesOf, type Deed, deed, expectDiffs, withSteps } from './diff-harness.ts';
 
 const seed = Number(process.env['PLATTER_SEED'] ?? Date.now() % 2 ** 31);
@@ -16,8 +19,11 @@ const NAMES = [
   ...readdirSync(join(SAMPLES, 'corrupt')).map((name) => `corrupt/${name}`),
 ];
 
+/** Kinds of changes, and how often they were seen. */
+const seen = new Map<string, number>();
+
 /** On a copy of a sample. */
-async function onSample(folder: string, name: string, deeds: readonly Deed[], seen = new Map<string, number>()) {
+async function onSample(folder: string, name: string, deeds: readonly Deed[]): Promise<void> {
   const path = join(folder, `copy-${name.replace('/', '-')}`);
   copyFileSync(join(folder, name), path);
   await withSteps(path, deeds, (session) => expectDiffs(session, seen));
@@ -25,16 +31,14 @@ async function onSample(folder: string, name: string, deeds: readonly Deed[], se
 
 describe('a diff between any two steps', () => {
   it(`names every byte that differs once, and is turned round by going back, seed ${seed}`, async () => {
-    const seen = new Map<string, number>();
     await withSamples(async (folder) => {
       await fc.assert(
         fc.asyncProperty(fc.constantFrom(...NAMES), fc.array(deed, { maxLength: 6 }), (name, deeds) =>
-          onSample(folder, name, deeds, seen),
+          onSample(folder, name, deeds),
         ),
         { numRuns: 60, seed },
       );
     });
-    expect([...seen.keys()].sort()).toEqual(['bytes', 'entries', 'field', 'size', 'table']);
   });
 
   it.each(NAMES)('%s: a conversion with changes by hand', async (name) => {
@@ -56,6 +60,10 @@ describe('a diff between any two steps', () => {
         kinds.map((kind, i) => ({ kind, a: i * 7919 + (name.endsWith('.qed') ? 1 : 0), b: i * 104_729 })),
       ),
     );
+  });
+
+  it('has shown every kind of change', () => {
+    expect([...seen.keys()].sort()).toEqual(['bytes', 'entries', 'field', 'size', 'table']);
   });
 });
 
@@ -93,6 +101,21 @@ function fieldNamed({ image }: Session, path: string): Field | undefined {
     throw error;
   }
 }
+
+describeWithQemu('a diff on images made by QEMU', () => {
+  it.each(seeds(8))('names every byte that differs once, seed %i', async (one) => {
+    const folder = testFolder();
+    const { path } = randomImage(one, { format: one % 3 === 0 ? 'qed' : 'qcow2', folder, convertible: one % 2 === 0 });
+    const random = new Random(one);
+    const deeds = fc.sample(fc.array(deed, { minLength: 3, maxLength: 7 }), { numRuns: 4, seed: one });
+    for (const some of deeds) {
+      const target: Deed = { kind: random.pick(['target', 'convert']), a: random.int(0, 99), b: 0 };
+      await withSteps(path, random.chance(0.7) ? [target, ...some] : some, (session) =>
+        expectDiffs(session, seen, 2 ** 22),
+      );
+    }
+  });
+});
 
 describe('a diff', () => {
   it(`says of a field what print says before and after, seed ${seed}`, async () => {

@@ -122,9 +122,9 @@ export abstract class TwoLevelTarget implements ConversionTarget {
     };
   }
 
-  view(): Image {
+  view(device: Device = this.device): Image {
     const { offset, bytes } = this.tables.pending;
-    const tables = bytes.length > 0 ? overlay(this.device, offset, bytes) : this.device;
+    const tables = bytes.length > 0 ? overlay(device, offset, bytes) : device;
     return this.open(overlay(tables, 0, this.headerSector()));
   }
 

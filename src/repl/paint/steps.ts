@@ -22,8 +22,8 @@ export function stepsHead({ steps, fork, committed }: StepsView): FrameHead {
 }
 
 /** Steps listed in a body `height` high: the writes of the step under the cursor get the rest. */
-export function stepRowsVisible({ steps, cursor }: StepsView, height: number): number {
-  const events = steps[cursor]?.changes.eventCount ?? 0;
+export function stepRowsVisible({ steps, cursor, changed }: StepsView, height: number): number {
+  const events = changed ? changed.lines.length : (steps[cursor]?.changes.eventCount ?? 0);
   if (events === 0 || height < 4) return height;
   const wanted = Math.min(events, 8) + 1;
   return Math.max(Math.ceil(height / 2), Math.min(steps.length, height - wanted));
@@ -45,7 +45,10 @@ export function paintSteps(view: StepsView, width: number, height: number, theme
     rows.push(stepLine(steps[i] as SessionStep, view, { last: i === last, here: i === cursor }, width, theme));
   }
   const chosen = steps[cursor];
-  if (chosen && chosen.changes.eventCount > 0 && height - listed >= 2) {
+  const { changed } = view;
+  if (chosen && changed && changed.lines.length > 0 && height - listed >= 2) {
+    rows.push(...changesOf(chosen, changed, width, height - listed, theme));
+  } else if (chosen && !changed && chosen.changes.eventCount > 0 && height - listed >= 2) {
     rows.push(...writesOf(chosen, width, height - listed, theme));
   }
   return block(rows, width, height);
@@ -79,6 +82,23 @@ function stepLine(
 
 function joined(facts: readonly string[]): string {
   return facts.map((fact) => `  ${fact}`).join('');
+}
+
+/** What the step changed, in at most `height` rows. */
+function changesOf(
+  { number }: SessionStep,
+  { lines, more }: NonNullable<StepsView['changed']>,
+  width: number,
+  height: number,
+  theme: Theme,
+): string[] {
+  const { ui, glyphs } = theme;
+  const room = height - 1;
+  const shown = more > 0 || lines.length > room ? room - 1 : room;
+  const rows = lines.slice(0, Math.max(0, shown)).map((line) => row(width, [`  ${theme.text(line)}`], glyphs.cut));
+  const rest = lines.length + more - rows.length;
+  if (rest > 0) rows.push(row(width, [[`  ${rest} more`, ui.faint]], glyphs.cut));
+  return [row(width, [[`step ${number} changes`, ui.heading]], glyphs.cut), ...rows];
 }
 
 /** What the step wrote, in order, in at most `height` rows. */

@@ -82,6 +82,8 @@ export interface StepsView {
   readonly top: number;
   /** Written to the file: the steps up to here are on disk. */
   readonly committed?: boolean;
+  /** What the step under the cursor changed, in place of its writes: lines, of which `more` are left out. */
+  readonly changed?: { readonly lines: readonly string[]; readonly more: number };
 }
 
 /** help.ts: `paintHelp`, and `helpMatches`. */

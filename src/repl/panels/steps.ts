@@ -1,7 +1,11 @@
-/** The steps taken, undone ones too, and what the one under the cursor wrote. */
+/** The steps taken, undone ones too, and what the one under the cursor changed, or wrote. */
+import { changeLines } from '../../commands/diff-text.ts';
+import type { SessionStep } from '../../session/session.ts';
+import { changesOfStep } from '../../session/step-changes.ts';
 import type { Desk } from '../desk.ts';
 import { frame, insideFrame } from '../paint/frame.ts';
 import { paintSteps, stepRowsVisible, stepsHead, stepsScroll } from '../paint/steps.ts';
+import type { StepsView } from '../paint/views.ts';
 import type { Key } from '../prompt/key.ts';
 import { type Panel, strokeOf, topFor } from './panel.ts';
 
@@ -9,7 +13,8 @@ export class StepsPanel implements Panel {
   readonly name = 'steps';
   readonly title = 'Steps';
   readonly keys = [
-    { keys: 'j k', does: 'choose a step, and see what it wrote' },
+    { keys: 'j k', does: 'choose a step, and see what it changed' },
+    { keys: 'w', does: 'its writes, or its fields' },
     { keys: 'Enter', does: 'undo or redo up to this step' },
     { keys: 'u r', does: 'undo, redo' },
   ];
@@ -17,6 +22,8 @@ export class StepsPanel implements Panel {
   readonly #run: (lines: readonly string[]) => void;
   #cursor = 0;
   #top = 0;
+  /** Writes are shown though the fields are known. */
+  #writes = false;
   /** The step applied last when the cursor was put on it. */
   #last: unknown;
 
@@ -45,6 +52,9 @@ export class StepsPanel implements Panel {
       case 'G':
       case 'end':
         this.#cursor = steps.length - 1;
+        break;
+      case 'w':
+        this.#writes = !this.#writes;
         break;
       case 'u':
         this.#run(['undo']);
@@ -76,7 +86,8 @@ export class StepsPanel implements Panel {
       this.#cursor = (last?.number ?? 0) - 1;
     }
     const cursor = Math.min(this.#cursor, steps.length - 1);
-    const view = { steps, fork: picture.fork, cursor, top: this.#top };
+    const changed = this.#writes ? undefined : changedBy(steps[cursor]);
+    const view = { steps, fork: picture.fork, cursor, top: this.#top, ...(changed && { changed }) };
     this.#top = topFor(Math.max(0, cursor), this.#top, stepRowsVisible(view, inner.height), steps.length);
     const placed = { ...view, top: this.#top };
     return frame(
@@ -96,4 +107,11 @@ export class StepsPanel implements Panel {
     const wanted = this.#cursor + 1;
     if (steps.length > 0 && wanted !== applied) this.#run([`goto ${wanted}`]);
   }
+}
+
+/** What is known of the step's changes; undefined where nothing is, and its writes say it. */
+function changedBy(step: SessionStep | undefined): StepsView['changed'] {
+  const known = step && changesOfStep(step.changes);
+  if (!known || known.count === 0) return undefined;
+  return { lines: known.changes.flatMap(changeLines), more: known.count - known.changes.length };
 }
