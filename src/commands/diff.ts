@@ -39,7 +39,7 @@ export const diff = imageCommand({
     const view: DiffView = {
       kind: 'diff',
       diff: new Diff(session, from, to),
-      title: `${momentText(session, from)} -> ${momentText(session, to)}`,
+      title: from === to ? momentText(session, to) : `${momentText(session, from)} -> ${momentText(session, to)}`,
       ...{ all, bytes },
     };
     return view;

@@ -67,6 +67,18 @@ describe('steps', () => {
     expect(trimmed(paintSteps({ ...view, steps: [] }, 20, 1, PLAIN))).toEqual(['  no steps yet']);
   });
 
+  it('say what the chosen one changed where that is known, and how much of it is not shown', () => {
+    const changed = { lines: ['l2[0][16]: unallocated -> 0x90000 copied', 'refcount[9]: 0 -> 1\u001b'], more: 0 };
+    expect(trimmed(paintSteps({ ...view, changed }, 40, 6, PLAIN)).slice(3)).toEqual([
+      'step 2 changes',
+      '  l2[0][16]: unallocated -> 0x90000 cop…',
+      '  refcount[9]: 0 -> 1\\x1b',
+    ]);
+    expect(stepRowsVisible({ ...view, changed }, 6)).toBe(3);
+    const rows = trimmed(paintSteps({ ...view, changed: { ...changed, more: 7 } }, 60, 6, PLAIN));
+    expect(rows.at(-1)).toBe('  8 more');
+  });
+
   it('leave room for writes, and say how many are not shown', () => {
     const many = step(1, 'setmap --all', true, Array(50).fill('l2 table'));
     const rows = trimmed(paintSteps({ steps: [many, ...steps], cursor: 0, top: 0 }, 60, 8, PLAIN));
