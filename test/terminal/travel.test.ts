@@ -53,3 +53,25 @@ it('a switch changes steps, map and table; Enter on a step goes there; the log h
   );
   expect(text).toContain('platter> goto 1\nundone: step 2, setmap 0 0x5000 16k\n');
 });
+
+it('the step under the cursor shows the fields it changed; w shows its writes instead', async () => {
+  const terminal = await screenOf([copyOf('start.qcow2').path]);
+  const inSteps = (text: string) => (screen: readonly string[]) =>
+    panelOf(screen, 'Steps').rows.join('\n').includes(text);
+  await say(terminal, 'set l2[0][0].copied 0', '1 -> 0');
+  await terminal.until(inSteps('l2[0][0]: 0x5000 copied -> 0x5000'));
+  terminal.press('f6');
+  terminal.type('w');
+  await terminal.until(inSteps('step 1 writes'));
+  terminal.type('w');
+  await terminal.until(inSteps('step 1 changes'));
+  terminal.press('escape');
+  await ready(terminal);
+  await say(terminal, 'undo', 'undone: step 1');
+  // Undone, it would still change the same.
+  await terminal.until((screen) => /1 {2}set l2.*undone/.test(panelOf(screen, 'Steps').rows.join('\n')));
+  await terminal.until(inSteps('l2[0][0]: 0x5000 copied -> 0x5000'));
+  await say(terminal, 'discard', 'undone');
+  terminal.enter('quit');
+  expect((await terminal.exit).status).toBe(0);
+});

@@ -93,12 +93,11 @@ function changesOf(
   theme: Theme,
 ): string[] {
   const { ui, glyphs } = theme;
-  const room = height - 1;
-  const shown = more > 0 || lines.length > room ? room - 1 : room;
-  const rows = lines.slice(0, Math.max(0, shown)).map((line) => row(width, [`  ${theme.text(line)}`], glyphs.cut));
+  const rows = lines.slice(0, height - 1).map((line) => row(width, [`  ${theme.text(line)}`], glyphs.cut));
+  // Rows are few: how much is left out stands above them.
   const rest = lines.length + more - rows.length;
-  if (rest > 0) rows.push(row(width, [[`  ${rest} more`, ui.faint]], glyphs.cut));
-  return [row(width, [[`step ${number} changes`, ui.heading]], glyphs.cut), ...rows];
+  const head = `step ${number} changes${rest > 0 ? `, ${rest} more than shown` : ''}`;
+  return [row(width, [[head, ui.heading]], glyphs.cut), ...rows];
 }
 
 /** What the step wrote, in order, in at most `height` rows. */
