@@ -70,8 +70,12 @@ it('the step under the cursor shows the fields it changed; w shows its writes in
   await say(terminal, 'undo', 'undone: step 1');
   // Undone, it would still change the same.
   await terminal.until((screen) => /1 {2}set l2.*undone/.test(panelOf(screen, 'Steps').rows.join('\n')));
+  terminal.press('f6');
+  terminal.type('j');
   await terminal.until(inSteps('l2[0][0]: 0x5000 copied -> 0x5000'));
-  await say(terminal, 'discard', 'undone');
+  terminal.press('escape');
+  await ready(terminal);
+  await say(terminal, 'discard', '1 undone');
   terminal.enter('quit');
   expect((await terminal.exit).status).toBe(0);
 });
