@@ -273,6 +273,7 @@ class ScreenSession {
         return [
           ...(guest === undefined ? [] : [{ offset: guest, note: 'guest byte under the cursor' }]),
           ...(host === undefined ? [] : [{ offset: host, note: 'byte of the file under the cursor' }]),
+          ...this.#panels.extents.seen().filter(({ offset }) => offset !== guest && offset !== host),
         ];
       },
     };

@@ -64,6 +64,15 @@ describe('typing on the screen', () => {
     await terminal.until((screen) => screen.filter((row) => row.includes('8 MiB')).length >= 2);
   });
 
+  it('completes with the offsets that the table shows', async () => {
+    const terminal = await screenOf([START]);
+    terminal.type('explain 0x134');
+    terminal.press('tab');
+    await terminal.until(/platter> explain 0x134000$/m);
+    terminal.press('enter');
+    await terminal.until(/guest: 0x134000/);
+  });
+
   it('suggests the command that was meant', async () => {
     const terminal = await screenOf([START]);
     await say(terminal, 'undoo', /"undoo" not found.*\bundo\b/);

@@ -118,6 +118,21 @@ export class ExtentsPanel implements Panel {
     return this.move(by * this.#windows[this.#desk.side].visible);
   }
 
+  /** The offsets in the rows in sight, of the side with the cursor; both columns. */
+  seen(): { readonly offset: number; readonly note: string }[] {
+    const { side } = this.#desk;
+    const rows = this.#rows(side);
+    if (!rows) return [];
+    const { top, visible } = this.#windows[side];
+    const found: { offset: number; note: string }[] = [];
+    for (let i = top; i < Math.min(rows.count, top + visible); i++) {
+      const { guest, host, kind } = rows.at(i);
+      found.push({ offset: guest, note: `guest, ${kind}` });
+      if (host !== undefined) found.push({ offset: host, note: `host, of guest 0x${guest.toString(16)}` });
+    }
+    return found;
+  }
+
   whole(): string {
     return this.#desk.side === 'target' && this.#desk.session?.target ? 'map --target' : 'map';
   }
