@@ -14,7 +14,7 @@ async function session(args: readonly string[], env: Readonly<Record<string, str
   await say(terminal, 'open-target qed', 'target qed:');
   await say(terminal, 'setmap --all', 'mapped everything');
   terminal.press('f2', 'down', 'enter');
-  await terminal.until(/\bl1\[0\]/);
+  await terminal.until(/Inspect .*\bl1\[0\]/);
   terminal.press('escape');
   await ready(terminal);
   await say(terminal, 'nonsense', 'nonsense');

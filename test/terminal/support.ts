@@ -59,7 +59,10 @@ export async function screenOf(args: readonly string[], options: TerminalOptions
 export async function ready(terminal: Terminal): Promise<void> {
   await terminal.until((screen) => {
     const { x, y } = terminal.cursor();
-    return terminal.isAlternate() && x === PROMPT.length && (screen[y] ?? '').trimEnd() === PROMPT.trimEnd();
+    // While a panel has the keys the cursor is hidden, wherever it was left.
+    const shown = [...terminal.modes].includes(CURSOR_VISIBLE);
+    const there = x === PROMPT.length && (screen[y] ?? '').trimEnd() === PROMPT.trimEnd();
+    return terminal.isAlternate() && shown && there;
   });
 }
 
