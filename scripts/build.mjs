@@ -95,8 +95,22 @@ const PARTS = [
     test: /src.commands.(complete|at-cursor|hint)\.ts|src.host.(history|list-files)/,
     priority: 9,
   },
+  { name: 'lazy-staged', test: /device.(staged\.|branches|page-|step\.)|session.(forks|script)/, priority: 9 },
+  {
+    name: 'lazy-fields',
+    test: /bytes.(fields.|hexdump)|drivers.\w+.(fields|trace|structures)|structure-list/,
+    priority: 10,
+  },
+  { name: 'lazy-diff', test: /session.(diff|moment|step-changes)|commands.diff-|device.staged-view/, priority: 10 },
+  { name: 'lazy-crash', test: /device.(crash-|recording|pieces|byte-log)|session.(crash|likeness|plan)/, priority: 10 },
+  {
+    name: 'lazy-picture',
+    test: /session.(picture|extent-|host-order|packed|cluster-map|side-map|pyramid|region-index|share|scene|inspect|untouched|troubles)|commands.(export-|map-cells|status-facts)/,
+    priority: 9,
+  },
+  { name: 'lazy-stepping', test: /session.running-conversion/, priority: 9 },
   { name: 'lazy-lesson', test: /src.commands.lesson.[\w-]+\.ts|src.host.(package-files|scratch)/, priority: 9 },
-  { name: 'lazy-screen', test: /src.repl.(?!capability)|node_modules/, priority: 2 },
+  { name: 'lazy-screen', test: /src.repl.(?!capability)|src.on-screen|node_modules/, priority: 2 },
   { name: 'core', test: /src./, priority: 1 },
 ];
 

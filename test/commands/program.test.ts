@@ -50,6 +50,15 @@ describe('start-up', () => {
     expect(partsOf([name, START])).toEqual([]);
   });
 
+  it('the core asks node for nothing dear as it loads', () => {
+    // Streams, terminals and sockets cost as much as all of the core together.
+    const code = readFileSync(join(DIST, 'core.cjs'), 'utf8');
+    const eager = [...code.matchAll(/(.{0,4})require\("(node:[^"]*)"\)/g)].filter(
+      ([, before]) => !before?.endsWith('=>'),
+    );
+    expect(eager.map(([, , name]) => name).sort()).toEqual(['node:fs', 'node:path', 'node:util']);
+  });
+
   it('other commands load what they need', () => {
     expect(partsOf(['check', START])).toEqual(['lazy-check']);
     expect(partsOf(['--help'])).toContain('lazy-yargs');
