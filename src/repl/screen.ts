@@ -183,7 +183,7 @@ export class Screen extends Writable {
     for (const { canvas, place, painting } of painted) {
       if (painting.cursor) cursor = { x: place.x + painting.cursor.x, y: place.y + painting.cursor.y };
       const before = this.#shown.get(canvas);
-      const same = before && sameplace(before.place, place) ? before.rows : undefined;
+      const same = before && samePlace(before.place, place) ? before.rows : undefined;
       const end = Math.min(place.height, this.rows - place.y);
       for (let i = 0; i < end; i++) {
         const row = painting.rows[i] ?? '';
@@ -245,6 +245,6 @@ export class Screen extends Writable {
   }
 }
 
-function sameplace(a: Rectangle, b: Rectangle): boolean {
+function samePlace(a: Rectangle, b: Rectangle): boolean {
   return a.x === b.x && a.y === b.y && a.width === b.width && a.height === b.height;
 }

@@ -5,8 +5,6 @@
 import { PaceKeeper, paceText } from '../../commands/progress-text.ts';
 import type { Side } from '../../session/panels.ts';
 import type { Desk } from '../desk.ts';
-import { follow } from '../follow.ts';
-import { goTo } from '../go-to.ts';
 import {
   clusterGrid,
   clusterMapHead,
@@ -23,6 +21,7 @@ import { row } from '../paint/row.ts';
 import type { ClusterMapView } from '../paint/views.ts';
 import type { Key } from '../prompt/key.ts';
 import { type Panel, strokeOf } from './panel.ts';
+import { placeKey } from './place-keys.ts';
 
 /** What the panel shows while there is a target; without one it is always the source. */
 const SHOWS = ['both', 'shares', 'source', 'target'] as const;
@@ -77,11 +76,6 @@ export class ClustersPanel implements Panel {
     const move = MOVES[stroke];
     if (move) return this.#move(move);
     switch (stroke) {
-      case 'return':
-        return follow(this.#desk);
-      case 'b':
-        if (!this.#desk.back()) this.#desk.note = 'no jump to take back';
-        break;
       case '+':
       case '=':
         this.#zoom = Math.min(MOST_ZOOM, (this.#grid?.zoom ?? this.#zoom) + 1);
@@ -92,12 +86,8 @@ export class ClustersPanel implements Panel {
       case 'o':
         this.#shows = SHOWS[(SHOWS.indexOf(this.#shows) + 1) % SHOWS.length] as Shows;
         break;
-      case 't':
-        this.#desk.turn();
-        break;
       default:
-        if (!/^[0-9]/.test(stroke)) return false;
-        this.#desk.ask('go to', stroke, (text) => goTo(this.#desk, 'host', text));
+        return placeKey(this.#desk, stroke, 'host');
     }
     this.#desk.changed();
     return true;

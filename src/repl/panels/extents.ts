@@ -2,18 +2,16 @@
  * The extent table: guest ranges and where they lie in the file, of the source, and below it of the target while there
  * is one. Only the rows in sight are ever made.
  */
-
 import { EXTENT_KINDS, type ExtentKind } from '../../bytes/extents.ts';
 import type { Progress } from '../../bytes/progress.ts';
 import type { ExtentRows, RowOrder, Side } from '../../session/panels.ts';
 import type { Desk } from '../desk.ts';
-import { follow } from '../follow.ts';
-import { goTo } from '../go-to.ts';
 import { extentRowsVisible, extentTableHead, extentTableScroll, paintExtentTable } from '../paint/extent-table.ts';
 import { frame, insideFrame } from '../paint/frame.ts';
 import type { ExtentTableView } from '../paint/views.ts';
 import type { Key } from '../prompt/key.ts';
 import { type Panel, strokeOf, topFor } from './panel.ts';
+import { placeKey } from './place-keys.ts';
 
 /** Two tables stand above one another when each has at least this many rows. */
 const ROWS_OF_TWO = 5;
@@ -77,17 +75,10 @@ export class ExtentsPanel implements Panel {
       case 'end':
       case 'G':
         return this.move(Number.POSITIVE_INFINITY);
-      case 'return':
-        return follow(this.#desk);
-      case 'b':
-        return this.#back();
       case 's':
         return this.#sort();
       case 'm':
         return this.#mappedOnly();
-      case 't':
-        this.#desk.turn();
-        return true;
       case 'n':
         return this.#nextChanged(1);
       case 'N':
@@ -96,9 +87,7 @@ export class ExtentsPanel implements Panel {
         this.#desk.ask('show only', this.#filter, (text) => this.#setFilter(text));
         return true;
     }
-    if (!/^[0-9]/.test(stroke)) return false;
-    this.#desk.ask('go to guest', stroke, (text) => goTo(this.#desk, 'guest', text));
-    return true;
+    return placeKey(this.#desk, stroke, 'guest');
   }
 
   /** Moves the cursor by rows; also from the prompt, with PgUp and PgDn. */
@@ -208,12 +197,6 @@ export class ExtentsPanel implements Panel {
       }
     }
     return window;
-  }
-
-  #back(): boolean {
-    if (!this.#desk.back()) this.#desk.note = 'no jump to take back';
-    this.#desk.changed();
-    return true;
   }
 
   #sort(): boolean {

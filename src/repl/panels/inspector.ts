@@ -1,13 +1,12 @@
 /** The bytes under the cursor, with the fields they belong to, and what they were before the staged steps. */
 import type { Inspection } from '../../session/panels.ts';
 import type { Desk } from '../desk.ts';
-import { follow } from '../follow.ts';
-import { goTo } from '../go-to.ts';
 import { frame, insideFrame } from '../paint/frame.ts';
 import { inspectorBytes, inspectorHead, paintInspector } from '../paint/inspector.ts';
 import { row } from '../paint/row.ts';
 import type { Key } from '../prompt/key.ts';
 import { type Panel, strokeOf } from './panel.ts';
+import { placeKey } from './place-keys.ts';
 
 const LINE = 16;
 
@@ -59,24 +58,12 @@ export class InspectorPanel implements Panel {
       case 'G':
       case 'end':
         return this.#move(Number.POSITIVE_INFINITY);
-      case 'return':
-        return follow(this.#desk);
       case 'n':
         return this.#nextField(1);
       case 'N':
         return this.#nextField(-1);
-      case 't':
-        this.#desk.turn();
-        return true;
-      case 'b':
-        if (!this.#desk.back()) this.#desk.note = 'no jump to take back';
-        break;
-      default:
-        if (!/^[0-9]/.test(stroke)) return false;
-        this.#desk.ask('go to', stroke, (text) => goTo(this.#desk, 'host', text));
     }
-    this.#desk.changed();
-    return true;
+    return placeKey(this.#desk, stroke, 'host');
   }
 
   whole(): string {
