@@ -6,7 +6,12 @@ import { DISTURBING } from './printable.ts';
 
 export function jsonText(value: unknown, indent?: number): string {
   const text = JSON.stringify(value, bytesAsHex, indent) ?? 'null';
-  return text.replace(DISTURBING, (c) => (c === '\n' ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`));
+  return text.replace(DISTURBING, (c) => (c === '\n' ? c : c.split('').map(unitEscape).join('')));
+}
+
+/** JSON escapes code units, not code points. */
+function unitEscape(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function bytesAsHex(_key: string, value: unknown): unknown {

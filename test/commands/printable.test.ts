@@ -1,5 +1,6 @@
 /** Nothing from an image disturbs a terminal, and JSON stays JSON. */
 import fc from 'fast-check';
+import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { runToEnd } from '../../src/bytes/progress.ts';
 import { jsonText } from '../../src/commands/json-text.ts';
@@ -12,13 +13,27 @@ import type { View } from '../../src/commands/view.ts';
 
 /** C0 but line end, DEL, C1, bidirectional controls, separators of lines. */
 const HARMFUL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
-const EVIL = 'a\u001b[2J\u0007\u009b31m\u007f\u202egpj.exe\u2066\u0000\r\nz';
+const EVIL = 'a\u001b[2J\u0007\u009b31m\u007f\u202egpj.exe\u2066\u0000\r\n\u{11a84}z';
 
 describe('printable', () => {
   it('shows control characters as escapes', () => {
     expect(printable('a\u001b[2Jb\u009b\u202e\n')).toBe('a\\x1b[2Jb\\x9b\\u202e\\x0a');
     expect(printableLines('a\nb\u001b')).toBe('a\nb\\x1b');
     expect(printable('Größe 漢字 🙂')).toBe('Größe 漢字 🙂');
+  });
+
+  it('lets no letter join with what is written behind it', () => {
+    const segmenter = new Intl.Segmenter();
+    const joining: string[] = [];
+    for (let code = 0xa0; code < 0x110000; code++) {
+      const char = String.fromCodePoint(code);
+      // Nine of ten characters are ideographs and Hangul, or nothing at all.
+      if (!/[\p{L}\p{M}\p{Cf}]/u.test(char) || /[\p{Script=Han}\p{Script=Hangul}]/u.test(char)) continue;
+      if ([...segmenter.segment(`${char} `)].length > 1 || stringWidth(char) === 0) continue;
+      if (!printable(char).startsWith('\\')) joining.push(code.toString(16));
+    }
+    expect(joining).toEqual([]);
+    expect(printable('a\u{11a84}b\u0d4e')).toBe('a\\u{11a84}b\\u0d4e');
   });
 
   const views: View[] = [

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readBytes } from '../../src/device/device.ts';
 import { MemoryDevice } from '../../src/device/memory.ts';
 import { StagedDevice } from '../../src/device/staged.ts';
+import { SEED } from '../support/random.ts';
 
 const BASE = Uint8Array.from({ length: 3 * 4096 + 700 }, (_, i) => (i % 253) + 1);
 
@@ -40,7 +41,7 @@ const whole = (device: { size: number; read(at: number, to: Uint8Array): void })
   return Buffer.from(bytes);
 };
 
-const seed = Number(process.env['PLATTER_SEED'] ?? Date.now() % 2 ** 31);
+const seed = SEED;
 
 describe('a view of a staged device', () => {
   it.each([{ memoryLimit: 2 ** 20 }, { memoryLimit: 8192 }])(

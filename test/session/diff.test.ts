@@ -9,11 +9,11 @@ import { Diff } from '../../src/session/diff.ts';
 import { Session } from '../../src/session/session.ts';
 import { SAMPLES, withSamples } from '../commands/transcript.ts';
 import { describeWithQemu, testFolder } from '../support/qemu.ts';
-import { Random, seeds } from '../support/random.ts';
+import { Random, SEED, seeds } from '../support/random.ts';
 import { randomImage } from '../support/random-image.ts';
 import { changesOf, type Deed, deed, expectDiffs, withSteps } from './diff-harness.ts';
 
-const seed = Number(process.env['PLATTER_SEED'] ?? Date.now() % 2 ** 31);
+const seed = SEED;
 const NAMES = [
   ...readdirSync(SAMPLES).filter((name) => /\.(qcow2|qed)$/.test(name)),
   ...readdirSync(join(SAMPLES, 'corrupt')).map((name) => `corrupt/${name}`),
