@@ -42,7 +42,7 @@ function roomOf(path: string): string {
   if (path.split('/').length > 2) return `drivers/${second}`;
   const name = (second as string).replace(/\.ts$/, '');
   // A format of one file is a format all the same.
-  return name === 'driver' || name === 'finding' ? 'drivers/contract' : `drivers/${name}`;
+  return name === 'driver' || name === 'finding' || name === 'writing' ? 'drivers/contract' : `drivers/${name}`;
 }
 
 const FORMATS = ['drivers/qcow2', 'drivers/qed', 'drivers/raw'];
@@ -60,9 +60,13 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(FORMATS.map((format) => [format, [...CORE, 'drivers/two-level']])),
   'drivers/registry': [...CORE, ...FORMATS],
   'drivers/guest-io': CORE,
+  // A disk as its guest sees it: reads through the chain, writes through a driver's writer.
+  disk: [...CORE, 'drivers/guest-io'],
   convert: [...CORE, 'drivers/guest-io'],
   check: [...CORE, 'drivers/guest-io'],
-  session: [...CORE, 'host', 'drivers/guest-io', 'drivers/registry', 'convert', 'check'],
+  session: [...CORE, 'host', 'drivers/guest-io', 'drivers/registry', 'disk', 'convert', 'check'],
+  // qemu-io as it is: write-through, its words and exit status. A front end of its own beside commands.
+  'qemu-io': [...CORE, 'host', 'drivers/guest-io', 'drivers/registry', 'disk', 'session'],
   commands: ['session', 'host', 'convert', 'check', ...GROUND, 'drivers/contract'],
   repl: ['session', 'commands', 'bytes'],
 };

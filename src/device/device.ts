@@ -8,6 +8,8 @@
  *  3. Shrinking and growing again never lets the old bytes show through.
  *  4. `flush` is a barrier: what was written before it is durable before anything written after it.
  */
+import type { DeviceEvent, Suspension } from './events.ts';
+
 export interface Device {
   readonly name: string;
   /** Bytes. */
@@ -18,6 +20,8 @@ export interface Device {
   write(offset: number, bytes: Uint8Array, what?: string): void;
   resize(size: number): void;
   flush(): void;
+  /** A request has come to `event` (events.ts); answers what it has to wait for. Absent: nobody listens. */
+  event?(event: DeviceEvent): Suspension | undefined;
 }
 
 /** Reads `length` bytes at `offset` into a fresh array. Callers bound `length` by the format's limit first. */

@@ -21,6 +21,7 @@ import type { Struct } from '../bytes/struct.ts';
 import type { Device } from '../device/device.ts';
 import type { Reason } from '../errors.ts';
 import type { CheckReport } from './finding.ts';
+import type { WritingDriver } from './writing.ts';
 
 /**
  * What a source may hold that a target may be unable to represent. A source states each it has as a Feature; a
@@ -311,4 +312,6 @@ export interface Driver {
   /** Throws ImageError for what QEMU refuses too; what QEMU opens is opened, and `check` lists what is wrong. */
   open(device: Device, context: OpenContext): Image;
   readonly conversion?: ConversionDriver;
+  /** Absent: guest bytes of this format cannot be changed. */
+  readonly writing?: WritingDriver;
 }
