@@ -42,9 +42,10 @@ function roomOf(path: string): string {
   if (path.split('/').length > 2) return `drivers/${second}`;
   const name = (second as string).replace(/\.ts$/, '');
   // A format of one file is a format all the same.
-  return name === 'driver' || name === 'finding' || name === 'writing' ? 'drivers/contract' : `drivers/${name}`;
+  return CONTRACT.includes(name) ? 'drivers/contract' : `drivers/${name}`;
 }
 
+const CONTRACT = ['driver', 'finding', 'repair', 'writing'];
 const FORMATS = ['drivers/qcow2', 'drivers/qed', 'drivers/raw'];
 const GROUND = ['bytes', 'errors'];
 const CORE = [...GROUND, 'device', 'drivers/contract'];

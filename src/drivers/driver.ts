@@ -21,6 +21,7 @@ import type { Struct } from '../bytes/struct.ts';
 import type { Device } from '../device/device.ts';
 import type { Reason } from '../errors.ts';
 import type { CheckReport } from './finding.ts';
+import type { RepairDriver } from './repair.ts';
 import type { WritingDriver } from './writing.ts';
 
 /**
@@ -314,4 +315,6 @@ export interface Driver {
   readonly conversion?: ConversionDriver;
   /** Absent: guest bytes of this format cannot be changed. */
   readonly writing?: WritingDriver;
+  /** Absent: there is nothing to check, and so nothing to mend. */
+  readonly repair?: RepairDriver;
 }

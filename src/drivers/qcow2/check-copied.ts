@@ -45,7 +45,7 @@ export function* checkCopied(claims: Claims, l1: L1Tables, table: RefcountTable)
 const NO_ONES = new Int32Array(PAGE_WORDS);
 
 /** Whether refcounts as stored are exactly 1: a bit for each cluster of the file, others looked up. */
-class StoredRefcounts {
+export class StoredRefcounts {
   /** For loops: bit n of word n / 32 of the page n / 2^20, for every cluster n of the file below 2^31. */
   readonly pages: readonly Int32Array[];
   readonly #ones = new ClusterBitmap();
@@ -164,7 +164,7 @@ function skipRight(
 }
 
 /** The host offset of a data or zero cluster (bytes); undefined where the entry has none. */
-function clusterOffset({ g }: Claims, hi: number, lo: number): number | undefined {
+export function clusterOffset({ g }: Claims, hi: number, lo: number): number | undefined {
   const { mask } = L2Entry;
   if ((hi & mask.compressed.hi) !== 0) return undefined;
   const offset = ((hi & mask.offset.hi) >>> 0) * 2 ** 32 + ((lo & mask.offset.lo) >>> 0);

@@ -96,9 +96,10 @@ export function* compareRefcounts(
   claims: Claims,
   table: RefcountTable,
   ownership: Ownership,
+  tell?: (run: Mismatch) => void,
 ): Generator<Progress, Comparison> {
   const { g } = claims;
-  const comparer = new Comparer(claims, table, ownership);
+  const comparer = new Comparer(claims, table, ownership, tell);
   const blocks = Math.ceil(claims.clusters / g.refcountsPerBlock);
   let absentFrom = 0;
   for (let i = 0; i < Math.min(blocks, table.entries); i++) {
@@ -117,9 +118,9 @@ export function* compareRefcounts(
 }
 
 /** A run of clusters with the same refcount and the same number of references, which differ. */
-interface Mismatch {
+export interface Mismatch {
   readonly first: number;
-  count: number;
+  readonly count: number;
   readonly disk: number;
   readonly counted: number;
 }
@@ -134,9 +135,11 @@ class Comparer implements Comparison {
   readonly #ownership: Ownership;
   readonly #piece = Buffer.alloc(BLOCK_PIECE);
   readonly #ones: Buffer;
-  #run: Mismatch | undefined;
+  readonly #tell: ((run: Mismatch) => void) | undefined;
+  #run: { first: number; count: number; disk: number; counted: number } | undefined;
 
-  constructor(claims: Claims, table: RefcountTable, ownership: Ownership) {
+  constructor(claims: Claims, table: RefcountTable, ownership: Ownership, tell?: (run: Mismatch) => void) {
+    this.#tell = tell;
     this.#claims = claims;
     this.#table = table;
     this.#ownership = ownership;
@@ -232,6 +235,7 @@ class Comparer implements Comparison {
     const run = this.#run;
     this.#run = undefined;
     if (!run) return;
+    this.#tell?.(run);
     if (run.counted === 0) this.leakedBytes += this.#bytes(run.first, run.count);
     const severity = run.disk > run.counted ? 'leak' : 'corruption';
     this.#claims.log.addLazily(severity, run.count, () => this.#finding(run, severity));

@@ -24,7 +24,7 @@ import { type L1Table, L1Tables } from './check-l1.ts';
 import { countL2Tables } from './check-l2.ts';
 import { findOverlaps, Ownership } from './check-owners.ts';
 import { RefcountTable } from './check-refcount-table.ts';
-import { compareRefcounts, countRefcountBlocks } from './check-refcounts.ts';
+import { compareRefcounts, countRefcountBlocks, type Mismatch } from './check-refcounts.ts';
 import { checkSnapshots, snapshotTableBytes } from './check-snapshots.ts';
 import { extensionOf } from './extensions.ts';
 import type { Geometry } from './geometry.ts';
@@ -41,8 +41,22 @@ export interface Checkable {
   readonly bitmapTable: Bitmaps;
 }
 
+/** What a check has seen: its report, and what it counted, for who mends what is wrong. */
+export interface Examined {
+  readonly report: CheckReport;
+  readonly claims: Claims;
+  readonly l1: L1Tables;
+  readonly table: RefcountTable;
+  readonly ownership: Ownership;
+}
+
 /** Runs every rule of the format over the whole image. Throws ImageError only when the device cannot be read. */
 export function* checkQcow2(image: Checkable): Generator<Progress, CheckReport> {
+  return (yield* examineQcow2(image)).report;
+}
+
+/** The same, and answers what was counted. `tell`: called with each run of clusters whose refcount is wrong. */
+export function* examineQcow2(image: Checkable, tell?: (run: Mismatch) => void): Generator<Progress, Examined> {
   const { device, header, geometry: g } = image;
   const log = new FindingLog();
   const claims = new Claims(device, g, log);
@@ -57,11 +71,11 @@ export function* checkQcow2(image: Checkable): Generator<Progress, CheckReport> 
   const table = new RefcountTable(device, g);
   countRefcountBlocks(claims, table);
   const ownership = new Ownership(claims, l1);
-  const compared = yield* compareRefcounts(claims, table, ownership);
+  const compared = yield* compareRefcounts(claims, table, ownership, tell);
   findOverlaps(claims, l1, ownership, table);
   if (copiedMayBeWrong(claims, l1, l2, compared.allEqual)) yield* checkCopied(claims, l1, table);
   const shared = claims.counts.shared().next().value;
-  return {
+  const report = {
     findings: log.findings,
     findingCount: log.findingCount,
     corruptions: log.corruptions,
@@ -77,6 +91,7 @@ export function* checkQcow2(image: Checkable): Generator<Progress, CheckReport> 
     freeBytes: compared.freeBytes,
     leakedBytes: compared.leakedBytes,
   };
+  return { report, claims, l1, table, ownership };
 }
 
 /** The tables that the header and the snapshot table place: all metadata but L2 tables, refcount blocks and bitmaps. */
