@@ -63,6 +63,11 @@ export type DeviceEvent = (typeof EVENTS)[number];
 export interface Suspension {
   readonly event: DeviceEvent;
   readonly tag: string;
+  /**
+   * Present where the request waits for another one on the same clusters, and nobody has to resume it: it can go on once
+   * this answers true, which it does after the other one has got further.
+   */
+  readonly ready?: () => boolean;
 }
 
 /** A request on guest bytes at work: it yields only where it is suspended. */
@@ -72,6 +77,11 @@ export type Request<T = void> = Generator<Suspension, T>;
 export function* fire(device: Device, event: DeviceEvent): Request {
   const suspension = device.event?.(event);
   if (suspension) yield suspension;
+}
+
+/** Waits for other requests until `ready` answers true; at once where it does already. */
+export function* until(ready: () => boolean): Request {
+  while (!ready()) yield { event: 'none', tag: '', ready };
 }
 
 /** Runs a request that nobody suspends. A suspension is a bug of the caller. */

@@ -23,11 +23,16 @@ export interface ImageWriter {
   /** Guest bytes; requests that are no multiple of these are split by who calls. Powers of two. */
   readonly requestAlignment: number;
   readonly zeroAlignment: number;
+  /**
+   * Fills `target` with guest bytes, with the instants of a read. Faster than `image` for small ones: tables are kept.
+   * Absent: `image` tells where they are.
+   */
+  read?(guest: number, target: Uint8Array): Request;
   /** Guest range inside the disk, any length. Allocates, and copies what of a cluster is not written. */
   write(guest: number, bytes: Uint8Array): Request;
   /**
-   * Multiples of `zeroAlignment`, or up to the disk's end. Answers false where the format cannot, having changed
-   * nothing: zeros are to be written then.
+   * Multiples of `zeroAlignment`, or up to the disk's end, or a part of one such unit. Answers false where the format
+   * cannot, having changed nothing: zeros are to be written then.
    */
   writeZeroes(guest: number, length: number, options: { readonly mayUnmap: boolean }): Request<boolean>;
   /** The same for whole clusters whose contents nobody needs; answers false where nothing is done. */
@@ -49,6 +54,8 @@ export interface ImageWriter {
 export interface Below {
   readonly size: number;
   read(guest: number, target: Uint8Array): Request;
+  /** Whether the range is known to read as zeros from the tables alone, without a look at data. */
+  isZero?(guest: number, length: number): boolean;
 }
 
 export interface WriteContext extends OpenContext {
@@ -56,6 +63,8 @@ export interface WriteContext extends OpenContext {
   readonly below?: Below;
   /** Run-time options by QEMU's names: `lazy-refcounts`, `pass-discard-request`, `overlap-check` … */
   readonly options?: Readonly<Record<string, string>>;
+  /** Told what QEMU would print on standard error in the middle of a request: that an image is marked corrupt. */
+  warn?(text: string): void;
 }
 
 export interface WritingDriver {
