@@ -173,6 +173,8 @@ export interface Image {
   freeRanges(minimum: number): Ranges;
   /** All rules of the format; undefined where the format has nothing to check (raw). */
   check?(): Generator<Progress, CheckReport>;
+  /** Of an encrypted image that is unlocked. */
+  readonly cipher?: SectorCipher;
   /** Decodes the compressed cluster at `extent`. Throws ImageError when the stream is short or broken. */
   readCompressed?(extent: Extent): Uint8Array;
   info(): ImageInfo;
@@ -193,10 +195,23 @@ export interface Image {
   trace(guest: number): readonly Hop[];
 }
 
+/**
+ * Encryption of guest data, sector by sector, in place. `guest` and `host` (bytes) are multiples of `sectorSize`, and so
+ * are lengths: which of the two an IV counts is the format's business.
+ */
+export interface SectorCipher {
+  /** Bytes. */
+  readonly sectorSize: number;
+  decrypt(guest: number, host: number, bytes: Uint8Array): void;
+  encrypt(guest: number, host: number, bytes: Uint8Array): void;
+}
+
 /** Opens files named inside an image, where the user allowed it. */
 export interface OpenContext {
   /** For messages. */
   readonly name: string;
+  /** The passphrase of an encrypted image, where the user gave one: it is then unlocked, or not opened. */
+  readonly passphrase?: Uint8Array;
   /** Answers the opened file, or undefined when the user did not ask to follow such names. */
   openExternal?(file: string): Device | undefined;
 }

@@ -11,7 +11,7 @@ import {
   UNALLOCATED,
   UNALLOCATED_ALLOCATED,
 } from '../bytes/extents.ts';
-import { hex, roundDown } from '../bytes/size.ts';
+import { hex, roundDown, roundUp } from '../bytes/size.ts';
 import { ImageError } from '../errors.ts';
 import type { Image } from './driver.ts';
 
@@ -61,11 +61,8 @@ function readRow(
       readCompressed(image, from, part);
       return;
     case ENCRYPTED:
-      throw new ImageError({
-        code: 'encrypted',
-        class: 'unsupported',
-        what: `the guest data at ${hex(from)} is encrypted, and Platter does not decrypt`,
-      });
+      readEncrypted(image, from, (columns.host[i] as number) * unit + (from - start), part);
+      return;
     case INVALID: {
       const { fault, host } = image.getMapping(from);
       throw new ImageError({
@@ -85,6 +82,28 @@ function readBacking(chain: readonly Image[], offset: number, target: Uint8Array
   const covered = backing ? Math.max(Math.min(backing.size - offset, target.length), 0) : 0;
   if (backing && covered > 0) readGuest(backing, offset, target.subarray(0, covered), ...below);
   target.fill(0, covered);
+}
+
+/**
+ * Fills `target` with the guest bytes from `guest` on, which stand encrypted from `host` on. Throws ImageError
+ * `encrypted` where the image is not unlocked.
+ */
+export function readEncrypted(image: Image, guest: number, host: number, target: Uint8Array): void {
+  const { cipher } = image;
+  if (!cipher) {
+    throw new ImageError({
+      code: 'encrypted',
+      class: 'unsupported',
+      what: `the guest data at ${hex(guest)} is encrypted, and no passphrase was given`,
+      tryThis: '--object secret,id=s0,file=FILE --key-secret s0',
+    });
+  }
+  const before = guest % cipher.sectorSize;
+  const length = roundUp(before + target.length, cipher.sectorSize);
+  const whole = length === target.length ? target : new Uint8Array(length);
+  dataDeviceOf(image, guest).read(host - before, whole);
+  cipher.decrypt(guest - before, host - before, whole);
+  if (whole !== target) target.set(whole.subarray(before, before + target.length));
 }
 
 /** Cluster by cluster: a compressed run has no host range of its own. */

@@ -19,10 +19,12 @@ import type {
   MappingRows,
   OpenContext,
   Region,
+  SectorCipher,
 } from '../driver.ts';
 import type { CheckReport } from '../finding.ts';
 import { type Bitmap, type Bitmaps, readBitmaps } from './bitmaps.ts';
 import { readCompressedCluster } from './compressed.ts';
+import { unlock } from './crypto/unlock.ts';
 import { type L2Words, l1State, type UnitState, unitState } from './entry.ts';
 import { extensionOf, extensionText } from './extensions.ts';
 import { Qcow2Fields } from './fields.ts';
@@ -58,6 +60,7 @@ export class Qcow2Image implements Image {
   /** The external data file: its name ('' when none is recorded), and whether it can be used as a raw image. */
   readonly dataFile: { readonly file: string; readonly raw: boolean } | undefined;
   readonly dataDevice: Device | undefined;
+  readonly cipher: SectorCipher | undefined;
   #tree: Qcow2Fields | undefined;
 
   /** Throws ImageError for every rule that QEMU enforces at open (header.ts, snapshots.ts, bitmaps.ts). */
@@ -75,6 +78,8 @@ export class Qcow2Image implements Image {
     this.backing = backingOf(header);
     this.dataFile = dataFileOf(header);
     this.dataDevice = this.dataFile ? openDataFile(this.dataFile.file, context) : device;
+    const { passphrase } = context;
+    this.cipher = passphrase && g.crypt !== 'none' ? unlock(device, header, passphrase) : undefined;
   }
 
   get size(): number {
