@@ -1,6 +1,7 @@
 /**
  * Guest bytes of any image, from its translations: data from the device that holds it, zeros, compressed clusters
- * through the driver, and what is not allocated from the backing image. Drivers translate; only this reads.
+ * through the driver, and what is not allocated from the backing image. Drivers translate; only this reads. A read is
+ * a request: it says on the image's own device which instant it has come to.
  */
 import {
   COMPRESSED,
@@ -12,6 +13,7 @@ import {
   UNALLOCATED_ALLOCATED,
 } from '../bytes/extents.ts';
 import { hex, roundDown, roundUp } from '../bytes/size.ts';
+import { fire, type Request, runRequest } from '../device/events.ts';
 import { ImageError } from '../errors.ts';
 import type { Image } from './driver.ts';
 
@@ -21,6 +23,11 @@ import type { Image } from './driver.ts';
  * `past-end`, `encrypted`, `invalid-entry`, `no-data-file`, and whatever decoding a compressed cluster throws.
  */
 export function readGuest(image: Image, offset: number, target: Uint8Array, ...chain: readonly Image[]): void {
+  runRequest(readRequest(image, offset, target, chain));
+}
+
+/** The same as a request, which a device that listens can suspend. */
+export function* readRequest(image: Image, offset: number, target: Uint8Array, chain: readonly Image[] = []): Request {
   if (offset + target.length > image.size) {
     throw new ImageError({
       code: 'past-end',
@@ -30,19 +37,19 @@ export function readGuest(image: Image, offset: number, target: Uint8Array, ...c
   }
   if (target.length === 0) return;
   for (const columns of image.mappings(offset, offset + target.length)) {
-    for (let i = 0; i < columns.count; i++) readRow(image, columns, i, offset, target, chain);
+    for (let i = 0; i < columns.count; i++) yield* readRow(image, columns, i, offset, target, chain);
   }
 }
 
 /** The part of row `i` that lies in the range asked for. The first row may begin before it, the last end behind it. */
-function readRow(
+function* readRow(
   image: Image,
   columns: ExtentColumns,
   i: number,
   offset: number,
   target: Uint8Array,
   chain: readonly Image[],
-): void {
+): Request {
   const { unit } = columns;
   const start = (columns.guest[i] as number) * unit;
   const from = Math.max(start, offset);
@@ -51,16 +58,19 @@ function readRow(
   const part = target.subarray(from - offset, to - offset);
   switch (columns.kind[i]) {
     case DATA:
+      yield* fire(image.device, 'read_aio');
       dataDeviceOf(image, from).read((columns.host[i] as number) * unit + (from - start), part);
       return;
     case UNALLOCATED:
     case UNALLOCATED_ALLOCATED:
-      readBacking(chain, from, part);
+      if (chain.length > 0) yield* fire(image.device, 'read_backing_aio');
+      yield* readBelow(chain, from, part);
       return;
     case COMPRESSED:
-      readCompressed(image, from, part);
+      yield* readCompressed(image, from, part);
       return;
     case ENCRYPTED:
+      yield* fire(image.device, 'read_aio');
       readEncrypted(image, from, (columns.host[i] as number) * unit + (from - start), part);
       return;
     case INVALID: {
@@ -77,10 +87,11 @@ function readRow(
   }
 }
 
-function readBacking(chain: readonly Image[], offset: number, target: Uint8Array): void {
+/** What a guest reads through an image that has nothing of its own at `offset` (bytes): `chain` lies below it. */
+export function* readBelow(chain: readonly Image[], offset: number, target: Uint8Array): Request {
   const [backing, ...below] = chain;
   const covered = backing ? Math.max(Math.min(backing.size - offset, target.length), 0) : 0;
-  if (backing && covered > 0) readGuest(backing, offset, target.subarray(0, covered), ...below);
+  if (backing && covered > 0) yield* readRequest(backing, offset, target.subarray(0, covered), below);
   target.fill(0, covered);
 }
 
@@ -107,10 +118,11 @@ export function readEncrypted(image: Image, guest: number, host: number, target:
 }
 
 /** Cluster by cluster: a compressed run has no host range of its own. */
-function readCompressed(image: Image, offset: number, target: Uint8Array): void {
+function* readCompressed(image: Image, offset: number, target: Uint8Array): Request {
   for (let at = offset; at < offset + target.length; ) {
     const cluster = roundDown(at, image.clusterSize);
     const to = Math.min(cluster + image.clusterSize, offset + target.length);
+    yield* fire(image.device, 'read_compressed');
     const bytes = image.readCompressed?.(image.getMapping(cluster));
     if (!bytes) throw new Error(`${image.format}: compressed clusters that the driver cannot decode`);
     target.set(bytes.subarray(at - cluster, to - cluster), at - offset);

@@ -28,6 +28,8 @@ export interface ImageWriter {
    * Absent: `image` tells where they are.
    */
   read?(guest: number, target: Uint8Array): Request;
+  /** It can promise that zeros take no space of their own: a range it answers false for is then refused (`-n`). */
+  readonly strictZeroes?: boolean;
   /** Guest range inside the disk, any length. Allocates, and copies what of a cluster is not written. */
   write(guest: number, bytes: Uint8Array): Request;
   /**
