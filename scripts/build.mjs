@@ -82,7 +82,7 @@ const PARTS = [
   { name: 'lazy-colours', test: /node_modules.chalk|to-text-colours/, priority: 9 },
   { name: 'lazy-width', test: WIDTHS, priority: 9 },
   { name: 'lazy-zstd', test: /fzstd|qcow2.compressed/, priority: 9 },
-  { name: 'lazy-crypto', test: /qcow2.crypto/, priority: 9 },
+  { name: 'lazy-crypto', test: /qcow2.crypto|src.host.secret/, priority: 9 },
   { name: 'lazy-check', test: /drivers.\w+.(check-|rules|refcounts)/, priority: 9 },
   { name: 'lazy-convert', test: /src.convert|drivers.two-level|drivers.\w+.(target|\w+-build)/, priority: 9 },
   {

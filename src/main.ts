@@ -95,7 +95,9 @@ async function main(argv: readonly string[]): Promise<number> {
     await to?.end();
     return 0;
   }
-  const host = new Debugger(asked.settings.follow);
+  const { follow, objects, keySecret } = asked.settings;
+  const host = await understood(() => new Debugger(follow, objects, keySecret));
+  if (!host) return 1;
   const atPrompt = asked.mode === 'prompt' && isTerminal(STDIN);
   const { settings } = asked;
   const terminal = capability(process.env, { stdin: atPrompt, stdout: isTerminal(STDOUT), ...size() }, settings);
@@ -320,7 +322,7 @@ async function style(coloured: boolean): Promise<Style> {
 }
 
 /** Usage that cannot be understood is the user's to mend: one sentence, and where help is. */
-async function understood(read: () => Invocation): Promise<Invocation | undefined> {
+async function understood<T>(read: () => T): Promise<T | undefined> {
   try {
     return read();
   } catch (error) {

@@ -30,6 +30,11 @@ export const PROGRAM_FLAGS = {
     oneOf('POLICY', FOLLOW_POLICIES, 'which files named inside an image may be opened: none unless asked'),
     'none',
   ),
+  object: flagWith(
+    text('SECRET', 'a passphrase: secret,id=NAME,file=FILE or data=TEXT[,format=base64]; may be given again'),
+    undefined,
+  ),
+  'key-secret': flagWith(text('NAME', 'the id of the secret that unlocks an encrypted image'), undefined),
   cmd: flagWith(
     { ...text('COMMAND', 'run this command and exit; may be given again'), completes: 'command' },
     undefined,
@@ -52,6 +57,10 @@ export interface Settings {
   readonly format: string | undefined;
   readonly json: boolean;
   readonly follow: FollowPolicy;
+  /** As `--object` has them, not looked into. */
+  readonly objects: readonly string[];
+  /** The id of the secret that unlocks images. */
+  readonly keySecret: string | undefined;
   readonly color: ColorChoice;
   /** Undefined: as the environment has it. */
   readonly theme: Theme | undefined;
@@ -109,6 +118,8 @@ function settingsOf({ flags }: Split): Settings {
     format: value('format') as string | undefined,
     json: value('output') === 'json',
     follow: value('follow') as FollowPolicy,
+    objects: flags.get('object') ?? [],
+    keySecret: value('key-secret') as string | undefined,
     color: value('color') as ColorChoice,
     theme: value('theme') as Theme | undefined,
     ascii: value('ascii') as boolean,

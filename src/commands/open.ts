@@ -24,9 +24,10 @@ export const open = debuggerCommand({
       'f',
     ),
     follow: flagWith(oneOf('POLICY', FOLLOW_POLICIES, 'which files named in the image may be opened'), undefined),
+    'key-secret': flagWith(text('NAME', 'the id of the secret (--object) that unlocks an encrypted image'), undefined),
   },
   examples: [{ line: 'open sample-images/start.qcow2' }, { line: 'open -f raw sample-images/plain.qcow2' }],
-  run(host, { file: path, format, follow }) {
-    return summaryOf(host.open({ path, format, follow }));
+  run(host, { file: path, format, follow, 'key-secret': keySecret }) {
+    return summaryOf(host.open({ path, format, follow, keySecret }));
   },
 });

@@ -49,10 +49,11 @@ function readable(line: string): string {
     .join('; ');
 }
 
-function openLine({ path, format, follow }: OpenRequest): string {
+function openLine({ path, format, follow, keySecret }: OpenRequest): string {
   const words = ['open'];
   if (format !== undefined) words.push('-f', format);
   if (follow !== undefined) words.push('--follow', follow);
+  if (keySecret !== undefined) words.push('--key-secret', keySecret);
   if (path.startsWith('-')) words.push('--');
   return lineOf([...words, path].map((text) => ({ text })));
 }

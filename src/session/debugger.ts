@@ -3,6 +3,7 @@
  * starts here.
  */
 import { ImageError } from '../errors.ts';
+import { readSecret } from '../host/secret.ts';
 import type { TranscriptFile } from '../host/transcript-file.ts';
 import type { Exploration } from './crash.ts';
 import type { FollowPolicy } from './follow.ts';
@@ -14,6 +15,8 @@ export interface OpenRequest {
   /** Forces the format: no probing. */
   readonly format?: string;
   readonly follow?: FollowPolicy;
+  /** The id of the secret that unlocks it. */
+  readonly keySecret?: string;
   /** Bytes of staged pages kept in memory. */
   readonly memoryLimit?: number;
 }
@@ -23,6 +26,9 @@ export class Debugger {
   quitting = false;
   /** The policy for images opened from now on. */
   readonly follow: FollowPolicy;
+  /** The secret for images opened from now on. */
+  readonly keySecret: string | undefined;
+  readonly #secrets = new Map<string, Uint8Array>();
   /** The lesson that runs, if one does; the open image is then its own copy of a sample. */
   lesson: RunningLesson | undefined;
   /** Names of the lessons finished since the program started. */
@@ -36,8 +42,14 @@ export class Debugger {
   #visited: Session | undefined;
   #opened: OpenRequest | undefined;
 
-  constructor(follow: FollowPolicy = 'none') {
+  /** `objects`: passphrases as `--object` gives them. Throws ImageError `bad-object` or `bad-secret`. */
+  constructor(follow: FollowPolicy = 'none', objects: readonly string[] = [], keySecret?: string) {
     this.follow = follow;
+    this.keySecret = keySecret;
+    for (const object of objects) {
+      const { id, bytes } = readSecret(object);
+      this.#secrets.set(id, bytes);
+    }
   }
 
   /** The image under edit, if one is open; while a crash is looked at, that. */
@@ -91,18 +103,26 @@ export class Debugger {
     return this.#visited ?? this.underEdit();
   }
 
-  /** Throws ImageError `already-open`, `log-is-image`, or what opening throws. */
-  open({ path, format, follow = this.follow, memoryLimit }: OpenRequest): Session {
+  /** Throws ImageError `already-open`, `log-is-image`, `no-such-secret`, or what opening throws. */
+  open({ path, format, follow = this.follow, keySecret = this.keySecret, memoryLimit }: OpenRequest): Session {
     if (this.#session) throw new ImageError({ code: 'already-open', what: "file open already, try 'help close'" });
-    const session = Session.open(path, { format, follow, memoryLimit });
+    const passphrase = keySecret === undefined ? undefined : this.#secret(keySecret);
+    const session = Session.open(path, { format, follow, passphrase, memoryLimit });
     if (this.transcript?.is(session.file.identity)) {
       session.close();
       const what = `the transcript is being written to ${path}: it is no image to work on`;
       throw new ImageError({ code: 'log-is-image', what, tryThis: 'log --off' });
     }
     this.#session = session;
-    this.#opened = { path, format, follow, memoryLimit };
+    this.#opened = { path, format, follow, keySecret, memoryLimit };
     return this.#session;
+  }
+
+  #secret(id: string): Uint8Array {
+    const secret = this.#secrets.get(id);
+    if (secret) return secret;
+    const tryThis = `--object secret,id=${id},file=FILE`;
+    throw new ImageError({ code: 'no-such-secret', what: `No secret with id '${id}'`, tryThis });
   }
 
   /** Closes the image; staged steps are gone. */

@@ -35,15 +35,18 @@ export interface Chain {
 /** Opens what images name, and keeps the files to close them. */
 export class Follower {
   readonly policy: FollowPolicy;
+  readonly #passphrase: Uint8Array | undefined;
   readonly #files: FileDevice[] = [];
 
-  constructor(policy: FollowPolicy) {
+  /** `passphrase`: of every encrypted image of the chain. */
+  constructor(policy: FollowPolicy, passphrase?: Uint8Array) {
     this.policy = policy;
+    this.#passphrase = passphrase;
   }
 
   /** `of`: the file that names others. */
   context(of: FileDevice): OpenContext {
-    return { name: of.name, openExternal: (name) => this.#open(of, name) };
+    return { name: of.name, openExternal: (name) => this.#open(of, name), passphrase: this.#passphrase };
   }
 
   /** Throws ImageError for a name that may not be followed, a file that is missing, or a chain that is a circle. */

@@ -3,14 +3,15 @@ import type { Debugger, OpenRequest } from './debugger.ts';
 
 /**
  * The file as it was named, and what a new session has to be told: the format it has on disk now where it was not
- * probed, and the policy where it is not the usual one. Throws ImageError `no-image`.
+ * probed, the policy where it is not the usual one, and the secret's name. Throws ImageError `no-image`.
  */
 export function openingOf(host: Debugger): OpenRequest {
   const session = host.underEdit();
-  const { path, follow } = host.opened as OpenRequest;
+  const { path, follow, keySecret } = host.opened as OpenRequest;
   return {
     path,
     ...(session.probed ? {} : { format: session.original().format }),
     ...(follow === 'none' ? {} : { follow }),
+    ...(keySecret === undefined ? {} : { keySecret }),
   };
 }

@@ -43,6 +43,8 @@ export interface SessionOptions {
   /** Forces the format: no probing. */
   readonly format?: string;
   readonly follow?: FollowPolicy;
+  /** Unlocks the image, and encrypted ones below it. */
+  readonly passphrase?: Uint8Array;
   /** Bytes of staged pages kept in memory; what is more goes to a temporary file. */
   readonly memoryLimit?: number;
 }
@@ -89,6 +91,8 @@ export class Session {
   /** Why nothing can be changed: this is only a state to look at, or a commit broke off. Thrown at who tries. */
   readOnly: ImageError | undefined;
   readonly #memoryLimit: number | undefined;
+  /** What unlocks the image. */
+  readonly passphrase: Uint8Array | undefined;
   /** Of each step. What is not reached by any branch any more is forgotten. */
   readonly #marks = new WeakMap<Step, Mark>();
   #base: Mark;
@@ -120,12 +124,13 @@ export class Session {
   }
 
   private constructor(file: FileDevice, driver: Driver, options: SessionOptions, readOnly?: ImageError) {
-    const { format, follow = 'none', memoryLimit } = options;
+    const { format, follow = 'none', passphrase, memoryLimit } = options;
     this.file = file;
     this.probed = format === undefined;
     this.readOnly = readOnly;
     this.#memoryLimit = memoryLimit;
-    this.#follower = new Follower(follow);
+    this.passphrase = passphrase;
+    this.#follower = new Follower(follow, passphrase);
     this.#base = { format: driver.name, target: undefined, converted: false };
     try {
       this.#image = driver.open(file, this.#follower.context(file));
