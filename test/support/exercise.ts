@@ -35,8 +35,8 @@ export interface Work {
 export function boundOf(size: number): Omit<Work, 'opened'> {
   return {
     reads: 40_000,
-    bytesRead: 64 * MIB + 64 * size,
-    allocated: 64 * MIB + 64 * size,
+    bytesRead: 4 * MIB + 64 * size,
+    allocated: 16 * MIB + 64 * size,
     largest: 8 * MIB + 4 * size,
     steps: STEPS,
   };

@@ -275,22 +275,29 @@ export function fieldsUnder(node: Node, path: string, from: number, to: number, 
   return list.fields.filter(({ offset, size }) => offset < to && offset + size > from);
 }
 
-/** Bytes looked at in one go, and in all, for the next entry. */
+/** Bytes looked at first, in one go at most, and in all, for the next entry: mostly the next one holds something. */
+const SCAN_FIRST = 256;
 const SCAN_PIECE = 16 * 1024;
 const SCAN_LIMIT = 32 * 1024 * 1024;
 const ZEROS = Buffer.alloc(SCAN_PIECE);
 
 /**
  * The first entry at or after `from` whose bytes are not all 0, or `count`. Entries are `stride` bytes (a power of two)
- * apart. Where nothing is found for long, the entry it came to.
+ * apart. Where nothing is found for long, the entry it came to. Behind the end of the file, `size`, all is 0: a table
+ * that claims more than the file has costs nothing.
  */
-export function nextSet(read: Read, base: number, stride: number, from: number, count: number): number {
-  const perPiece = SCAN_PIECE / stride;
-  const end = Math.min(count, from + SCAN_LIMIT / stride);
-  for (let first = from; first < end; first += perPiece) {
-    const bytes = read(base + first * stride, Math.min(perPiece, end - first) * stride);
-    if (ZEROS.subarray(0, bytes.length).equals(bytes)) continue;
-    return first + Math.floor(bytes.findIndex((byte) => byte !== 0) / stride);
+export function nextSet(read: Read, size: number, base: number, stride: number, from: number, count: number): number {
+  const held = Math.min(count, Math.max(0, Math.ceil((size - base) / stride)));
+  if (from >= held) return count;
+  const end = Math.min(held, from + SCAN_LIMIT / stride);
+  let piece = SCAN_FIRST;
+  for (let first = from; first < end; ) {
+    const bytes = read(base + first * stride, Math.min(piece, (end - first) * stride));
+    if (!ZEROS.subarray(0, bytes.length).equals(bytes)) {
+      return first + Math.floor(bytes.findIndex((byte) => byte !== 0) / stride);
+    }
+    first += bytes.length / stride;
+    piece = Math.min(SCAN_PIECE, piece * 4);
   }
-  return end;
+  return end === held ? count : end;
 }

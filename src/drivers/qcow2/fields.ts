@@ -28,6 +28,9 @@ export interface TableSet {
   readonly prefix: string;
 }
 
+/** Refcount blocks looked into for the next refcount. */
+const BLOCK_TRIES = 1024;
+
 export class Qcow2Fields {
   readonly root: Group;
   readonly read: Read;
@@ -88,7 +91,7 @@ export class Qcow2Fields {
         doc: L1Entry.fields.offset.doc,
         guest: guestPart(slot * covers, covers, diskSize),
       }),
-      next: (from) => nextSet(this.read, l1Offset, 8, from, l1Entries),
+      next: (from) => nextSet(this.read, this.#device.size, l1Offset, 8, from, l1Entries),
       locate: (guest) => [Math.floor(guest / covers)],
     };
   }
@@ -103,7 +106,7 @@ export class Qcow2Fields {
         const table = this.l2Offset(set, slot);
         return typeof table === 'number' ? this.l2Table(set, slot, table) : table;
       },
-      next: (from) => nextSet(this.read, set.l1Offset, 8, from, set.l1Entries),
+      next: (from) => nextSet(this.read, this.#device.size, set.l1Offset, 8, from, set.l1Entries),
       locate: (guest) => {
         const cluster = Math.floor(guest / clusterSize);
         return [Math.floor(cluster / l2Entries), cluster % l2Entries];
@@ -140,7 +143,7 @@ export class Qcow2Fields {
         doc: L2Entry.fields.offset.doc,
         guest: guestPart((slot * l2Entries + index) * clusterSize, clusterSize, diskSize),
       }),
-      next: (from) => nextSet(this.read, table, l2EntrySize, from, l2Entries),
+      next: (from) => nextSet(this.read, this.#device.size, table, l2EntrySize, from, l2Entries),
     };
   }
 
@@ -159,7 +162,7 @@ export class Qcow2Fields {
         spec,
         doc: fields.offset.doc,
       }),
-      next: (from) => nextSet(this.read, refcountTableOffset, 8, from, count),
+      next: (from) => nextSet(this.read, this.#device.size, refcountTableOffset, 8, from, count),
     };
   }
 
@@ -197,31 +200,41 @@ export class Qcow2Fields {
     };
   }
 
-  /** The next cluster with a refcount above 0; narrow counters as whole bytes. */
+  /**
+   * The next cluster with a refcount above 0; narrow counters as whole bytes. Where many blocks have none, or are no
+   * blocks, the cluster it came to.
+   */
   #nextCounter(from: number, count: number): number {
     const { refcountsPerBlock, refcountTableOffset } = this.#g;
     const width = refcountBits(this.#g);
     const blocks = count / refcountsPerBlock;
     let at = from;
-    while (at < count) {
+    for (let tries = 0; at < count && tries < BLOCK_TRIES; tries++) {
       const index = Math.floor(at / refcountsPerBlock);
       const first = index * refcountsPerBlock;
       const block = blockOf(this.#device, this.#g, index);
       if (block === 0 || block === undefined) {
-        at = nextSet(this.read, refcountTableOffset, 8, index + 1, blocks) * refcountsPerBlock;
+        at = nextSet(this.read, this.#device.size, refcountTableOffset, 8, index + 1, blocks) * refcountsPerBlock;
         continue;
       }
       if (width >= 8) {
-        const found = nextSet(this.read, block, width / 8, at - first, refcountsPerBlock);
+        const found = nextSet(this.read, this.#device.size, block, width / 8, at - first, refcountsPerBlock);
         if (found < refcountsPerBlock) return first + found;
       } else {
         const perByte = 8 / width;
-        const found = nextSet(this.read, block, 1, Math.floor((at - first) / perByte), refcountsPerBlock / perByte);
+        const found = nextSet(
+          this.read,
+          this.#device.size,
+          block,
+          1,
+          Math.floor((at - first) / perByte),
+          refcountsPerBlock / perByte,
+        );
         if (found < refcountsPerBlock / perByte) return Math.max(at, first + found * perByte);
       }
       at = first + refcountsPerBlock;
     }
-    return count;
+    return Math.min(at, count);
   }
 
   bitmapTable(offset: number, entries: number): List<Leaf> {
@@ -231,7 +244,7 @@ export class Qcow2Fields {
       kind: 'list',
       count: entries,
       at: (index) => ({ kind: 'leaf', offset: offset + index * 8, codec, spec, doc: fields.offset.doc }),
-      next: (from) => nextSet(this.read, offset, 8, from, entries),
+      next: (from) => nextSet(this.read, this.#device.size, offset, 8, from, entries),
     };
   }
 }

@@ -98,7 +98,7 @@ export class QedFields {
         doc: fields.offset.doc,
         guest: this.#guestPart(slot * covers, covers),
       }),
-      next: (from) => nextSet(this.read, l1Offset, 8, from, tableEntries),
+      next: (from) => nextSet(this.read, this.#device.size, l1Offset, 8, from, tableEntries),
       locate: (guest) => [Math.floor(guest / covers)],
     };
   }
@@ -113,7 +113,7 @@ export class QedFields {
         const table = this.l2Offset(slot);
         return typeof table === 'number' ? this.#l2Table(slot, table) : table;
       },
-      next: (from) => nextSet(this.read, l1Offset, 8, from, tableEntries),
+      next: (from) => nextSet(this.read, this.#device.size, l1Offset, 8, from, tableEntries),
       locate: (guest) => {
         const cluster = Math.floor(guest / clusterSize);
         return [Math.floor(cluster / tableEntries), cluster % tableEntries];
@@ -136,7 +136,7 @@ export class QedFields {
         doc: fields.offset.doc,
         guest: this.#guestPart((slot * tableEntries + index) * clusterSize, clusterSize),
       }),
-      next: (from) => nextSet(this.read, table, 8, from, tableEntries),
+      next: (from) => nextSet(this.read, this.#device.size, table, 8, from, tableEntries),
     };
   }
 

@@ -18,7 +18,7 @@ const bytes: List<Leaf> = {
   kind: 'list',
   count: 4096,
   at: leaf,
-  next: (from) => nextSet(read, 0, 1, from, 4096),
+  next: (from) => nextSet(read, 4096, 0, 1, from, 4096),
   addressOf: 'host',
   locate: (address) => [address / 2],
 };
@@ -81,9 +81,35 @@ describe('lists', () => {
         const count = 4096 / stride;
         let expected = from;
         while (expected < count && read(expected * stride, stride).every((byte) => byte === 0)) expected++;
-        expect(nextSet(read, 0, stride, Math.min(from, count), count)).toBe(Math.min(expected, count));
+        expect(nextSet(read, 65_536, 0, stride, Math.min(from, count), count)).toBe(Math.min(expected, count));
       }),
     );
+  });
+});
+
+describe('the next entry that holds something', () => {
+  function counting(): { read: Read; bytes: () => number } {
+    let bytes = 0;
+    return {
+      read: (offset, length) => {
+        bytes += length;
+        return read(offset, length);
+      },
+      bytes: () => bytes,
+    };
+  }
+
+  it('costs nothing behind the end of the file', () => {
+    const counted = counting();
+    expect(nextSet(counted.read, 40, 0, 8, 0, 1_000_000)).toBe(1_000_000);
+    expect(nextSet(counted.read, 40, 8192, 8, 0, 1_000_000)).toBe(1_000_000);
+    expect(counted.bytes()).toBeLessThanOrEqual(40);
+  });
+
+  it('costs little where it is the next one', () => {
+    const counted = counting();
+    expect(nextSet(counted.read, 65_536, 0, 1, 99, 4096)).toBe(100);
+    expect(counted.bytes()).toBeLessThanOrEqual(256);
   });
 });
 
