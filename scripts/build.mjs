@@ -90,6 +90,7 @@ const PARTS = [
     test: /device.(combining|commit|file-site|fresh|fence|in-use|journal-[rw]|journal\.|lock|recover|rollback|staged-)/,
     priority: 9,
   },
+  { name: 'lazy-write', test: /src.disk|drivers.\w+.write\W/, priority: 10 },
   { name: 'lazy-programs', test: /src.host.programs/, priority: 9 },
   {
     name: 'lazy-prompt',

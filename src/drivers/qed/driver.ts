@@ -3,6 +3,7 @@ import type { Driver } from '../driver.ts';
 import { QedImage } from './image.ts';
 import { ENTRIES, LAYOUTS, MAGIC } from './layout.ts';
 import { qedConversion } from './target.ts';
+import { qedWriting } from './write/open.ts';
 
 export const qedDriver: Driver = {
   name: 'qed',
@@ -11,6 +12,9 @@ export const qedDriver: Driver = {
   probe: (head) => (new DataView(head.buffer, head.byteOffset).getUint32(0, true) === MAGIC ? 100 : 0),
   open: (device) => QedImage.open(device),
   // A getter, so that who only looks at images need not load what builds them.
+  get writing() {
+    return qedWriting;
+  },
   get conversion() {
     return qedConversion;
   },
