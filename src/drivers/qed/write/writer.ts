@@ -1,3 +1,14 @@
+/**
+ * Changing guest bytes of a QED image, in QEMU's way: clusters are allocated at the end of the file and never given
+ * back; a cluster that is written in part is filled up from below first; zeros are an entry of the table where whole
+ * clusters hold nothing yet, and written elsewhere.
+ *
+ *  1. A cluster is complete before the entry that leads to it is written, and a table before the L1 entry. Where there
+ *     is a backing file they are durable in that order; where not, the image is marked as needing a check before its
+ *     first allocation, and the mark is taken off when it is closed.
+ *  2. One request allocates at a time; others wait for its end.
+ *  3. A request that throws leaves clusters that nothing refers to, at worst.
+ */
 import { type PatchValues, patch } from '../../../bytes/struct.ts';
 import { type Device, readBytes } from '../../../device/device.ts';
 import { fire, type Request, until } from '../../../device/events.ts';
