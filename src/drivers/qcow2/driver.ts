@@ -4,6 +4,7 @@ import type { Driver } from '../driver.ts';
 import { Qcow2Image } from './image.ts';
 import { ENTRIES, HeaderV2, LAYOUTS, MAGIC } from './layout.ts';
 import { qcow2Conversion } from './target.ts';
+import { qcow2Writing } from './write/writer.ts';
 
 export const qcow2Driver: Driver = {
   name: 'qcow2',
@@ -18,5 +19,8 @@ export const qcow2Driver: Driver = {
   // A getter, so that who only looks at images need not load what builds them.
   get conversion() {
     return qcow2Conversion;
+  },
+  get writing() {
+    return qcow2Writing;
   },
 };

@@ -1,0 +1,141 @@
+/** A qcow2 image open for writing, as who writes guest bytes knows it: every format alike. */
+import { type Device, readBytes } from '../../../device/device.ts';
+import { fire, type Request } from '../../../device/events.ts';
+import { ImageError } from '../../../errors.ts';
+import type { ImageWriter, WriteContext, WritingDriver } from '../../writing.ts';
+import { mappingUnit } from '../geometry.ts';
+import { Qcow2Image } from '../image.ts';
+import { HeaderV3 } from '../layout.ts';
+import { invalid, notSupported } from './complaints.ts';
+import { readGuest } from './read.ts';
+import { WriteState } from './state.ts';
+import { writeGuest } from './write.ts';
+import { discardGuest, zeroGuest } from './zero.ts';
+
+export class Qcow2Writer implements ImageWriter {
+  readonly state: WriteState;
+
+  constructor(state: WriteState) {
+    this.state = state;
+  }
+
+  get image(): Qcow2Image {
+    return this.state.image;
+  }
+
+  get requestAlignment(): number {
+    return this.state.cipher ? 512 : 1;
+  }
+
+  get zeroAlignment(): number {
+    return mappingUnit(this.state.g);
+  }
+
+  *read(guest: number, target: Uint8Array): Request {
+    this.state.alive();
+    yield* readGuest(this.state, guest, target);
+  }
+
+  *write(guest: number, bytes: Uint8Array): Request {
+    this.state.alive();
+    yield* writeGuest(this.state, guest, bytes);
+  }
+
+  *writeZeroes(guest: number, length: number, { mayUnmap }: { readonly mayUnmap: boolean }): Request<boolean> {
+    this.state.alive();
+    return yield* zeroGuest(this.state, guest, length, mayUnmap);
+  }
+
+  *discard(guest: number, length: number): Request<boolean> {
+    this.state.alive();
+    return yield* discardGuest(this.state, guest, length);
+  }
+
+  // biome-ignore lint/correctness/useYield: nothing to wait for
+  *truncate(): Request {
+    throw notSupported('the size of a qcow2 image cannot be changed yet');
+  }
+
+  *flush(): Request {
+    const w = this.state;
+    w.alive();
+    yield* fire(w.device, 'flush_to_os');
+    yield* w.lock();
+    try {
+      yield* w.l2.write();
+      if (!w.isDirty) yield* w.blocks.write();
+    } finally {
+      w.unlock();
+    }
+    yield* fire(w.device, 'flush_to_disk');
+    if (w.data !== w.device) w.data.flush();
+    w.device.flush();
+  }
+
+  *close(): Request {
+    const w = this.state;
+    if (w.isDead) return;
+    yield* this.flush();
+    yield* w.lock();
+    try {
+      yield* w.l2.flush();
+      yield* w.blocks.flush();
+      if (w.isDirty) w.markClean();
+    } finally {
+      w.unlock();
+    }
+  }
+}
+
+/** Throws ImageError for what QEMU refuses to open for writing. */
+// biome-ignore lint/correctness/useYield: opening is a request, for a repair of refcounts may come into it
+export function* openWriter(device: Device, context: WriteContext): Request<Qcow2Writer> {
+  const image = Qcow2Image.open(device, context);
+  const { incompatible_features: incompatible, compatible_features: compatible, autoclear_features } = image.header;
+  if (incompatible.corrupt) {
+    throw new ImageError({
+      code: 'marked-corrupt',
+      class: 'consistency',
+      what: 'qcow2: Image is corrupt; cannot be opened read/write',
+      where: { offset: HeaderV3.at.incompatible_features, length: 8, path: 'header.incompatible_features' },
+      tryThis: 'check',
+    });
+  }
+  if (incompatible.dirty) {
+    throw new ImageError({
+      code: 'dirty',
+      class: 'dirty',
+      what: 'qcow2: the image was not closed properly, its refcounts have to be repaired before it is written to',
+      where: { offset: HeaderV3.at.incompatible_features, length: 8, path: 'header.incompatible_features' },
+      tryThis: 'repair',
+    });
+  }
+  if (image.dataFile && !image.dataDevice) {
+    throw new ImageError({
+      code: 'no-data-file',
+      class: 'unsupported',
+      what: `qcow2: the guest data lies in an external data file ('${image.dataFile.file}'), which is not open`,
+      tryThis: '--allow-external',
+    });
+  }
+  if (image.geometry.crypt !== 'none') throw notSupported('an encrypted image cannot be written to yet');
+  if (image.bitmaps.length > 0) throw notSupported('an image with bitmaps cannot be written to yet');
+  const option = context.options?.['lazy-refcounts'];
+  const lazy = option === undefined ? compatible.lazy_refcounts : option === 'on';
+  if (lazy && image.geometry.version < 3) {
+    throw invalid('Lazy refcounts require a qcow2 image with at least qemu 1.1 compatibility level');
+  }
+  if (autoclear_features.unknown.length > 0) clearUnknown(device, autoclear_features.lo & 3);
+  return new Qcow2Writer(new WriteState(image, context, lazy));
+}
+
+/** Features that this program does not know, and that whoever changes the image without knowing them must take off. */
+function clearUnknown(device: Device, known: number): void {
+  const at = HeaderV3.at.autoclear_features;
+  const bytes = readBytes(device, at, 8);
+  bytes.fill(0);
+  new DataView(bytes.buffer).setUint32(4, known);
+  device.write(at, bytes, 'header');
+}
+
+export const qcow2Writing: WritingDriver = { open: openWriter };
