@@ -7,7 +7,7 @@ set -eu
 export LC_ALL=C
 cd "$(dirname "$0")"
 rm -f ./*.qcow2 ./*.qed ./*.raw corrupt/*
-mkdir -p corrupt
+mkdir -p corrupt refused
 
 qcow2() { # NAME SIZE OPTIONS
   qemu-img create -q -f qcow2 -o "$3" "./$1" "$2"
@@ -109,3 +109,7 @@ grep -v '^#' defects.tsv | while read -r name base offset bytes; do
   escaped=$(printf %s "$bytes" | sed 's/../\\x&/g')
   /usr/bin/printf "$escaped" | dd of="corrupt/$name" bs=1 seek=$((offset)) conv=notrunc status=none
 done
+
+# refused/CODE.FORMAT: a header that QEMU refuses, for CODE; what it says is lost, the rest is whole.
+cp ./plain.qcow2 refused/cluster-bits-range.qcow2
+printf '\0\0\0\040' | dd of=refused/cluster-bits-range.qcow2 bs=1 seek=20 conv=notrunc status=none

@@ -100,7 +100,7 @@ const PARTS = [
   { name: 'lazy-staged', test: /device.(staged\.|branches|page-|step\.)|session.(forks|script)/, priority: 9 },
   {
     name: 'lazy-fields',
-    test: /bytes.(fields.|hexdump)|drivers.\w+.(fields|trace|structures)|structure-list/,
+    test: /bytes.(fields.|hexdump)|drivers.\w+.(fields|trace|structures|refused)|drivers.refused|structure-list/,
     priority: 10,
   },
   { name: 'lazy-diff', test: /session.(diff|moment|step-changes)|commands.diff-|device.staged-view/, priority: 10 },

@@ -184,7 +184,7 @@ function stays(host: Debugger, farewell: Farewell): boolean {
 }
 
 function openImage(host: Debugger, { settings }: Invocation, path: string): void {
-  host.open({ path, format: settings.format });
+  host.open({ path, format: settings.format, broken: settings.broken });
 }
 
 /** What a newcomer sees first. In a pipe it goes to standard error: standard output is for results. */

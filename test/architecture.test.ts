@@ -58,7 +58,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'drivers/contract': [...GROUND, 'device'],
   // What formats with two levels of tables share when they are built: no format of its own.
   'drivers/two-level': CORE,
-  ...Object.fromEntries(FORMATS.map((format) => [format, [...CORE, 'drivers/two-level']])),
+  // What a file is that its driver refuses: no format of its own.
+  'drivers/refused': CORE,
+  ...Object.fromEntries(FORMATS.map((format) => [format, [...CORE, 'drivers/two-level', 'drivers/refused']])),
   'drivers/registry': [...CORE, ...FORMATS],
   'drivers/guest-io': CORE,
   // A disk as its guest sees it: reads through the chain, writes through a driver's writer.

@@ -25,6 +25,7 @@ export const PROGRAM_FLAGS = {
     undefined,
     'f',
   ),
+  broken: flag('open an image that is refused too, as far as its header can be read: to look at and mend'),
   output: flagWith(oneOf('OUTPUT', OUTPUTS, 'lines for people, or JSON'), 'human'),
   follow: flagWith(
     oneOf('POLICY', FOLLOW_POLICIES, 'which files named inside an image may be opened: none unless asked'),
@@ -55,6 +56,7 @@ export const PROGRAM_FLAGS = {
 /** What holds however the program was called. */
 export interface Settings {
   readonly format: string | undefined;
+  readonly broken: boolean;
   readonly json: boolean;
   readonly follow: FollowPolicy;
   /** As `--object` has them, not looked into. */
@@ -116,6 +118,7 @@ function settingsOf({ flags }: Split): Settings {
   const value = (name: keyof typeof PROGRAM_FLAGS): unknown => flagValue(PROGRAM_FLAGS[name], flags.get(name));
   return {
     format: value('format') as string | undefined,
+    broken: value('broken') as boolean,
     json: value('output') === 'json',
     follow: value('follow') as FollowPolicy,
     objects: flags.get('object') ?? [],

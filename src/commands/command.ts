@@ -9,6 +9,7 @@ import type { Progress } from '../bytes/progress.ts';
 import type { Debugger } from '../session/debugger.ts';
 import type { Session } from '../session/session.ts';
 import type { Flags, Param, Params, ValuesOf } from './params.ts';
+import { needGuest } from './refusal.ts';
 import type { MapView, View } from './view.ts';
 
 /** A command at work: it tells how far it has come, and answers a view. What takes no time answers at once. */
@@ -58,6 +59,8 @@ export interface Command extends Declaration<Params, Flags> {
 
 interface OnImage<P extends Params, F extends Flags> extends Declaration<P, F> {
   readonly place: 'image' | 'steps';
+  /** It needs no guest: it works on an image that its driver refuses too. So do all of the group `session`. */
+  readonly onRefused?: true;
   /** `line` is the command as typed, for the list of steps; `input` what stood before the pipe. */
   run(session: Session, values: ValuesOf<P, F>, line: string, input?: MapView): Work;
   runOnce?(session: Session, values: ValuesOf<P, F>): Work;
@@ -70,11 +73,16 @@ interface OnDebugger<P extends Params, F extends Flags> extends Declaration<P, F
 
 /** A command on the open image. Run without one, it is refused as qemu-io refuses it. */
 export function imageCommand<const P extends Params, const F extends Flags>(declared: OnImage<P, F>): Command {
-  const { run, runOnce, ...rest } = declared;
+  const { run, runOnce, onRefused, ...rest } = declared;
+  const sessionOf = (host: Debugger): Session => {
+    const session = host.current();
+    if (!onRefused && declared.group !== 'session') needGuest(session, declared.name);
+    return session;
+  };
   return {
     ...rest,
-    run: (host, values, line, input) => run(host.current(), values as ValuesOf<P, F>, line, input),
-    runOnce: runOnce && ((host, values) => runOnce(host.current(), values as ValuesOf<P, F>)),
+    run: (host, values, line, input) => run(sessionOf(host), values as ValuesOf<P, F>, line, input),
+    runOnce: runOnce && ((host, values) => runOnce(sessionOf(host), values as ValuesOf<P, F>)),
   };
 }
 

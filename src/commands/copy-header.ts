@@ -2,7 +2,7 @@
 import type { Progress } from '../bytes/progress.ts';
 import { checkComplete, copyHeader as copyHeaderOf } from '../convert/convert.ts';
 import type { ConversionTarget, TargetReport } from '../drivers/driver.ts';
-import type { Draft } from '../session/session.ts';
+import type { Draft } from '../session/draft.ts';
 import { imageCommand } from './command.ts';
 import { reportFacts } from './conversion-report.ts';
 import { flag } from './params.ts';

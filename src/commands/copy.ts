@@ -17,6 +17,7 @@ export const copy = imageCommand({
   name: 'copy',
   group: 'inspect',
   place: 'steps',
+  onRefused: true,
   summary: 'Copy bytes inside the file: move a cluster by hand',
   details:
     'FROM and TO are bytes of the file, not of the guest. TO may lie behind the end of the file, which then grows. The ' +

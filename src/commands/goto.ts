@@ -2,6 +2,7 @@
 import { imageCommand } from './command.ts';
 import { movedView } from './moves.ts';
 import { count } from './params.ts';
+import { refusalLines } from './refusal.ts';
 import { message } from './view.ts';
 
 export const goTo = imageCommand({
@@ -17,7 +18,7 @@ export const goTo = imageCommand({
   ],
   run(session, { step }) {
     const moved = session.goTo(step);
-    if (moved.undone.length + moved.redone.length > 0) return movedView(moved);
+    if (moved.undone.length + moved.redone.length > 0) return movedView(moved, refusalLines(session));
     const place = step === 0 ? 'this is the image as on disk' : `step ${step} is the last one applied`;
     return message(`${place} already`, { undone: [], redone: [], at: step });
   },

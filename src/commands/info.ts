@@ -3,6 +3,7 @@ import { sizeText } from '../bytes/size.ts';
 import type { ImageInfo, SnapshotInfo } from '../drivers/driver.ts';
 import type { Session } from '../session/session.ts';
 import { imageCommand } from './command.ts';
+import { refusalLines } from './refusal.ts';
 import { type Fact, type FactValue, type MessageView, message } from './view.ts';
 
 export const info = imageCommand({
@@ -25,6 +26,11 @@ export const info = imageCommand({
 
 /** One line for a newcomer: what was opened. */
 export function summaryOf(session: Session): MessageView {
+  const { refused, format: name } = session.image;
+  if (refused) {
+    const lines = [`${session.file.name}: ${name}`, ...refusalLines(session)];
+    return message(lines.join(', '), { filename: session.file.name, format: name, refused: refused.code });
+  }
   const { format, virtualSize, clusterSize, backing } = session.image.info();
   const parts = [
     `${session.file.name}: ${format}, ${sizeText(virtualSize)}`,

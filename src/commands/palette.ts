@@ -72,6 +72,7 @@ const ROLES: Readonly<Record<Role, Unweighed>> = {
   data: look('█', '#', DATA, 67, 94, 'data'),
   compressed: look('▓', '%', COMPRESSED, 185, 33, 'compressed'),
   'zero-allocated': look('○', '0', ZERO, 250, 37, 'zero, allocated'),
+  unknown: look('?', '?', ZERO, 250, 37, 'not known'),
   free: look('·', '.', FREE, 240, 90, 'free'),
 };
 

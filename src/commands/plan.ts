@@ -10,6 +10,7 @@ export const plan = imageCommand({
   name: 'plan',
   group: 'convert',
   place: 'steps',
+  onRefused: true,
   summary: 'Show what commit would do, in which order',
   details:
     'The commit itself, run on paper: every write with its place and what it is, and after which of them it waits ' +

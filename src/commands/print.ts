@@ -13,6 +13,7 @@ export const print = imageCommand({
   aliases: ['p'],
   group: 'inspect',
   place: 'image',
+  onRefused: true,
   summary: 'Show fields of the header and tables by name, where they stand',
   details:
     'PATH is a field, `header.size` or `l2[0][16]`; a part of one, `l2[0][16].copied`; or what has fields, `header` or ' +

@@ -2,6 +2,7 @@
 import { imageCommand } from './command.ts';
 import { movedView } from './moves.ts';
 import { count, optional } from './params.ts';
+import { refusalLines } from './refusal.ts';
 
 export const redo = imageCommand({
   name: 'redo',
@@ -14,5 +15,8 @@ export const redo = imageCommand({
     { line: 'open-target qed; undo; redo', image: 'start.qcow2' },
     { line: 'open-target qed; setmap --all; undo 2; redo 2', image: 'start.qcow2' },
   ],
-  run: (session, { n }) => movedView(session.redo(n)),
+  run(session, { n }) {
+    const moved = session.redo(n);
+    return movedView(moved, refusalLines(session));
+  },
 });

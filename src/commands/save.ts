@@ -49,8 +49,8 @@ function readable(line: string): string {
     .join('; ');
 }
 
-function openLine({ path, format, follow, keySecret }: OpenRequest): string {
-  const words = ['open'];
+function openLine({ path, format, follow, broken, keySecret }: OpenRequest): string {
+  const words = broken ? ['open', '--broken'] : ['open'];
   if (format !== undefined) words.push('-f', format);
   if (follow !== undefined) words.push('--follow', follow);
   if (keySecret !== undefined) words.push('--key-secret', keySecret);

@@ -4,12 +4,14 @@ import { bytesAt } from '../session/bytes-at.ts';
 import type { Session } from '../session/session.ts';
 import { imageCommand } from './command.ts';
 import { field, joined, text } from './params.ts';
+import { refusalChange } from './refusal.ts';
 import { message } from './view.ts';
 
 export const set = imageCommand({
   name: 'set',
   group: 'inspect',
   place: 'steps',
+  onRefused: true,
   summary: 'Change a field of the header or of a table by name',
   details:
     'PATH is a field as `print` shows it, VALUE what it is to be, in the same words: numbers as everywhere, an offset ' +
@@ -36,12 +38,14 @@ export const set = imageCommand({
     if (Buffer.from(bytes).equals(bytesAt(session.image, offset, bytes.length))) {
       return message(`${old.path} is ${old.text} already: nothing is staged`, { ...data, new: old.text }, place);
     }
+    const { refused } = session.image;
     yield* session.step(line, function* ({ device }) {
       device.write(offset, bytes, `set ${old.path}`);
       yield { what: 'setting', done: bytes.length, total: bytes.length };
     });
     const now = shownNow(session, old.path) ?? value;
-    return message(`${old.path}: ${old.text} -> ${now}`, { ...data, new: now }, place);
+    const lines = [`${old.path}: ${old.text} -> ${now}`, ...refusalChange(session, refused)];
+    return message(lines.join('\n'), { ...data, new: now }, place);
   },
 });
 

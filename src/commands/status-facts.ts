@@ -1,12 +1,13 @@
 /** What the panels show, in words: one fact a line for a person, numbers under stable keys for a program. */
 import { hex, sizeText } from '../bytes/size.ts';
-import type { Role } from '../drivers/driver.ts';
+import type { Image, Role } from '../drivers/driver.ts';
 import type { KindTotal } from '../session/extent-table.ts';
 import type { ShareName } from '../session/panels.ts';
 import type { Session } from '../session/session.ts';
 import type { Trouble, Troubles } from '../session/troubles.ts';
 import { ROLES_BY_WEIGHT, SHARES_BY_WEIGHT } from '../session/weights.ts';
 import { KIND_LOOKS, ROLE_LOOKS, SHARE_LOOKS } from './palette.ts';
+import { refusedPlace } from './refusal.ts';
 import { heldText } from './steps.ts';
 import type { Fact } from './view.ts';
 
@@ -30,6 +31,29 @@ export function stepsFacts(session: Session): Fact[] {
     ...(staged && staged.stagedBytes > 0
       ? [{ key: 'held', label: 'held to undo and redo', value: heldText(staged), only: 'text' } as const]
       : []),
+  ];
+}
+
+/** What the driver says of an image that it refuses to open. */
+export function refusedFacts({ refused }: Image): Fact[] {
+  if (!refused) return [];
+  const { code, what, where, tryThis } = refused;
+  return [
+    { key: 'refused', value: what, only: 'text' },
+    ...(where ? [{ key: 'refused-at', label: 'at', value: refusedPlace(where), only: 'text' } as const] : []),
+    ...(tryThis ? [{ key: 'remedy', label: 'try', value: tryThis, only: 'text' } as const] : []),
+    {
+      key: 'refused',
+      value: [
+        { key: 'code', value: code },
+        { key: 'what', value: what },
+        ...(where ? [{ key: 'offset', value: where.offset }] : []),
+        ...(where ? [{ key: 'length', value: where.length }] : []),
+        ...(where?.path ? [{ key: 'path', value: where.path }] : []),
+        ...(tryThis ? [{ key: 'try', value: tryThis }] : []),
+      ],
+      only: 'json',
+    },
   ];
 }
 

@@ -5,7 +5,15 @@ import { extentTotals } from '../session/extent-totals.ts';
 import { sceneOf } from '../session/scene.ts';
 import { troublesIn } from '../session/troubles.ts';
 import { imageCommand } from './command.ts';
-import { extentFacts, lastCheckFact, roleFacts, shareFacts, stepsFacts, troubleFacts } from './status-facts.ts';
+import {
+  extentFacts,
+  lastCheckFact,
+  refusedFacts,
+  roleFacts,
+  shareFacts,
+  stepsFacts,
+  troubleFacts,
+} from './status-facts.ts';
 import type { Fact } from './view.ts';
 
 /** Ranges of each sort in the JSON. */
@@ -15,10 +23,12 @@ export const status = imageCommand({
   name: 'status',
   group: 'inspect',
   place: 'image',
+  onRefused: true,
   summary: 'Say in words what the panels show: sizes, steps, extents, owners',
   details:
     'The guest side by kind of extent; the file side by owner, as the image sees it and, while a conversion is under ' +
-    'way, as its target sees it; what both share; and where something is leaked or claimed twice.',
+    'way, as its target sees it; what both share; and where something is leaked or claimed twice. Of an image opened ' +
+    'with --broken: what is refused, and where.',
   params: {},
   flags: {},
   examples: [
@@ -42,7 +52,9 @@ export const status = imageCommand({
         value: [
           { key: 'format', value: of.format, only: 'json' },
           ...(of.dataDevice === of.device ? [] : [{ key: 'data', value: 'in the data file, which is not shown here' }]),
-          { key: 'extents', label: 'guest', value: extentFacts(yield* extentTotals(of)) },
+          ...(of.refused
+            ? []
+            : [{ key: 'extents', label: 'guest', value: extentFacts(yield* extentTotals(of)) } as const]),
           { key: 'owners', label: 'file', value: roleFacts(map.totals()) },
         ],
       });
@@ -52,8 +64,9 @@ export const status = imageCommand({
       facts: [
         { key: 'image', value: file.name },
         { key: 'format', value: image.format },
+        ...refusedFacts(image),
         ...(target ? [{ key: 'target', value: target.format }] : []),
-        { key: 'virtual-size', value: image.size, unit: 'size' },
+        ...(image.refused ? [] : [{ key: 'virtual-size', value: image.size, unit: 'size' } as const]),
         { key: 'file-size', value: file.size, unit: 'size' },
         ...(clusters.size === file.size
           ? []

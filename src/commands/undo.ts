@@ -2,6 +2,7 @@
 import { imageCommand } from './command.ts';
 import { movedView } from './moves.ts';
 import { count, optional } from './params.ts';
+import { refusalLines } from './refusal.ts';
 
 export const undo = imageCommand({
   name: 'undo',
@@ -18,5 +19,8 @@ export const undo = imageCommand({
     { line: 'open-target qed; undo', image: 'start.qcow2' },
     { line: 'open-target qed; setmap --all; undo 2', image: 'start.qcow2' },
   ],
-  run: (session, { n }) => movedView(session.undo(n)),
+  run(session, { n }) {
+    const moved = session.undo(n);
+    return movedView(moved, refusalLines(session));
+  },
 });

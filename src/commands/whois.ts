@@ -18,6 +18,7 @@ export const whois = imageCommand({
   name: 'whois',
   group: 'inspect',
   place: 'image',
+  onRefused: true,
   summary: 'Tell what a byte of the file belongs to, and what leads to it',
   details:
     'HOST is a byte of the file, as against `explain`, which takes a guest byte. Shown are the structure or the data ' +

@@ -19,6 +19,7 @@ export const x = imageCommand({
   aliases: ['hexdump'],
   group: 'inspect',
   place: 'image',
+  onRefused: true,
   summary: 'Show bytes of the file in hexadecimal, with their owner and fields',
   details:
     'OFFSET is a byte of the file, not of the guest. The bytes are those that the staged steps make of the file. Every ' +

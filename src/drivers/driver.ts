@@ -19,7 +19,7 @@ import type { Progress } from '../bytes/progress.ts';
 import type { Range, Ranges } from '../bytes/ranges.ts';
 import type { Struct } from '../bytes/struct.ts';
 import type { Device } from '../device/device.ts';
-import type { Reason } from '../errors.ts';
+import type { ImageError, Reason } from '../errors.ts';
 import type { CheckReport } from './finding.ts';
 import type { RepairDriver } from './repair.ts';
 import type { WritingDriver } from './writing.ts';
@@ -97,6 +97,7 @@ export type Role =
   | 'crypto-header'
   | 'overlap'
   | 'leaked'
+  | 'unknown'
   | 'free';
 
 /** A byte range of the file and who owns it. */
@@ -148,6 +149,11 @@ export interface Image {
   readonly unit: number;
   /** The device that host offsets of data mean: the file itself, or an external data file. Undefined: not opened. */
   readonly dataDevice: Device | undefined;
+  /**
+   * Present where the driver refuses to open the file: why. Then there are named fields of the header, the rest of the
+   * file is `unknown`, and there is no guest: `size` is 0 and nothing is mapped.
+   */
+  readonly refused?: ImageError;
   /** The file's length is part of what the guest sees: it must not change but together with all the rest. */
   readonly lengthIsContents?: boolean;
   /**
@@ -327,6 +333,8 @@ export interface Driver {
   probe(head: Uint8Array, size: number): number;
   /** Throws ImageError for what QEMU refuses too; what QEMU opens is opened, and `check` lists what is wrong. */
   open(device: Device, context: OpenContext): Image;
+  /** What has a name in a file that `open` refuses, so that it can be mended. Absent: `open` refuses nothing. */
+  openRefused?(device: Device, refused: ImageError): Image;
   readonly conversion?: ConversionDriver;
   /** Absent: guest bytes of this format cannot be changed. */
   readonly writing?: WritingDriver;

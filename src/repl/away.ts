@@ -25,13 +25,12 @@ export async function page(panel: Panel, { machine, desk, lines, loan }: AwayOpt
   else await lines.runner.guard(() => loan.show(text, pager));
 }
 
-/** ^Z: the shell has the terminal until `fg`. */
+/** ^Z: the shell has the terminal until `fg`. While a line runs: when all of them have, as keys that were typed ahead. */
 export function suspend({ machine, desk, lines, loan }: AwayOptions): void {
-  if (lines.running) {
-    desk.note = RUNNING;
-    return;
-  }
-  loan.lend();
-  machine.suspend();
-  loan.takeBack();
+  const isNow = lines.afterwards(() => {
+    loan.lend();
+    machine.suspend();
+    loan.takeBack();
+  });
+  if (!isNow) desk.note = 'stops when the command has ended; Ctrl-C cancels it';
 }

@@ -50,6 +50,8 @@ export class Lines {
   #waiting: string[] = [];
   #cancelled = false;
   #running = false;
+  /** What is to be done once no line runs. */
+  #after: (() => void) | undefined;
   /** The user has asked to leave while lines run. */
   #leaving: WayOut | undefined;
   #keeper = new PaceKeeper();
@@ -103,6 +105,7 @@ export class Lines {
     this.#cancelled = true;
     this.#waiting = [];
     this.#leaving = undefined;
+    this.#after = undefined;
   }
 
   /** Leaves, or answers what would be lost. While a line runs: when all of them have, as keys that were typed ahead. */
@@ -115,6 +118,13 @@ export class Lines {
     const question = this.#farewell.question(this.#options.host, way);
     if (question === undefined) this.#options.left();
     return question;
+  }
+
+  /** Does it now, or, while lines run, when all of them have: of several the last. Answers whether it was now. */
+  afterwards(deed: () => void): boolean {
+    if (this.#running) this.#after = deed;
+    else deed();
+    return !this.#running;
   }
 
   /** Something was typed: no second Ctrl-D, but perhaps the second `quit`. */
@@ -150,6 +160,9 @@ export class Lines {
       this.#running = false;
       desk.changed();
     }
+    const after = this.#after;
+    this.#after = undefined;
+    after?.();
     const way = this.#leaving;
     this.#leaving = undefined;
     if (way) desk.note = this.leave(way) ?? '';

@@ -1,6 +1,7 @@
 /** The status line: what is open, what it is becoming, what is not on disk yet, and what the last check said. */
+
+import type { LastCheck } from '../session/draft.ts';
 import { conversionWords } from '../session/running-conversion.ts';
-import type { LastCheck } from '../session/session.ts';
 import type { Desk } from './desk.ts';
 import { row } from './paint/row.ts';
 import { paintStatus } from './paint/status.ts';
@@ -24,6 +25,7 @@ export function paintTitle({ session, picture, theme, host }: Desk, width: numbe
       virtualSize: image.size,
       fileSize: clusters?.size ?? file.size,
       clusterSize: image.clusterSize,
+      ...(image.refused && { refused: true }),
       staged: steps.filter((step) => step.applied).length,
       ...(becoming === undefined ? {} : { target: becoming }),
       ...(converting === undefined ? {} : { converting }),

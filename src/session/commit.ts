@@ -1,5 +1,6 @@
 /** From staged steps to the file, and the conversion that needs no staging: both through the one commit protocol. */
 import type { Progress } from '../bytes/progress.ts';
+import { Ranges } from '../bytes/ranges.ts';
 import { type ConversionResult, convertInPlace, unclaimed } from '../convert/convert.ts';
 import { type CommitOptions, commit } from '../device/commit.ts';
 import type { CommitResult, CommitRules, CommitSource } from '../device/commit-source.ts';
@@ -77,7 +78,9 @@ export function sourceOf(session: Session): CommitSource {
   if (!staged || staged.steps.length === 0) {
     throw new ImageError({ code: 'nothing-to-commit', what: 'there is no step to commit: nothing was changed' });
   }
-  return stagedSource(staged, unclaimed(session.original()));
+  const original = session.original();
+  // Of a file that does not open nothing is known to be free.
+  return stagedSource(staged, original.refused ? new Ranges() : unclaimed(original));
 }
 
 /** What a commit came to. */

@@ -17,6 +17,8 @@ export interface OpenRequest {
   readonly follow?: FollowPolicy;
   /** The id of the secret that unlocks it. */
   readonly keySecret?: string;
+  /** Opens an image that its driver refuses, as far as it has named fields. */
+  readonly broken?: boolean;
   /** Bytes of staged pages kept in memory. */
   readonly memoryLimit?: number;
 }
@@ -104,17 +106,18 @@ export class Debugger {
   }
 
   /** Throws ImageError `already-open`, `log-is-image`, `no-such-secret`, or what opening throws. */
-  open({ path, format, follow = this.follow, keySecret = this.keySecret, memoryLimit }: OpenRequest): Session {
+  open(request: OpenRequest): Session {
+    const { path, format, follow = this.follow, broken, keySecret = this.keySecret, memoryLimit } = request;
     if (this.#session) throw new ImageError({ code: 'already-open', what: "file open already, try 'help close'" });
     const passphrase = keySecret === undefined ? undefined : this.#secret(keySecret);
-    const session = Session.open(path, { format, follow, passphrase, memoryLimit });
+    const session = Session.open(path, { format, follow, broken, passphrase, memoryLimit });
     if (this.transcript?.is(session.file.identity)) {
       session.close();
       const what = `the transcript is being written to ${path}: it is no image to work on`;
       throw new ImageError({ code: 'log-is-image', what, tryThis: 'log --off' });
     }
     this.#session = session;
-    this.#opened = { path, format, follow, keySecret, memoryLimit };
+    this.#opened = { path, format, follow, broken, keySecret, memoryLimit };
     return this.#session;
   }
 

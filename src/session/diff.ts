@@ -111,8 +111,9 @@ export class Diff {
     return [this.#sidesOf(this.#before), this.#sidesOf(this.#after)];
   }
 
-  #sidesOf({ device, format, context, target }: Moment): Sides {
-    const image = new DiffSide(device, 'image', (shown) => driverNamed(format).open(shown, context));
+  #sidesOf(moment: Moment): Sides {
+    const { device, target } = moment;
+    const image = new DiffSide(device, 'image', (shown) => moment.open(shown));
     if (!target) return [image];
     const open = this.#openerOf(target) ?? ((shown) => resumed(device, target).view(shown));
     return [image, new DiffSide(device, 'target', open)];
@@ -129,7 +130,7 @@ export class Diff {
     const isPending = Object.values(runs).some((some) => some.length > 0);
     if (!isCopied || isPending || placed['l1'] === undefined) return undefined;
     const header = readBytes(after.device, 0, SECTOR);
-    return (shown) => driverNamed(format).open(overlay(shown, 0, header), after.context);
+    return (shown) => after.open(overlay(shown, 0, header));
   }
 }
 

@@ -7,11 +7,12 @@ import type { Debugger, OpenRequest } from './debugger.ts';
  */
 export function openingOf(host: Debugger): OpenRequest {
   const session = host.underEdit();
-  const { path, follow, keySecret } = host.opened as OpenRequest;
+  const { path, follow, broken, keySecret } = host.opened as OpenRequest;
   return {
     path,
     ...(session.probed ? {} : { format: session.original().format }),
     ...(follow === 'none' ? {} : { follow }),
     ...(keySecret === undefined ? {} : { keySecret }),
+    ...(broken && { broken }),
   };
 }

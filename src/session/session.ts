@@ -16,9 +16,10 @@ import type { Moves } from '../device/branches.ts';
 import type { Device } from '../device/device.ts';
 import { FileDevice } from '../device/file.ts';
 import { StagedDevice, type Step } from '../device/staged.ts';
-import type { ConversionTarget, Driver, Image, TargetState } from '../drivers/driver.ts';
+import type { ConversionTarget, Driver, Image } from '../drivers/driver.ts';
 import { driverNamed, probe } from '../drivers/registry.ts';
 import type { ImageError } from '../errors.ts';
+import type { Draft, LastCheck, Mark } from './draft.ts';
 import { type Chain, Follower, type FollowPolicy } from './follow.ts';
 import {
   checkCount,
@@ -35,6 +36,7 @@ import {
   stepsOf,
 } from './forks.ts';
 import type { Moment } from './moment.ts';
+import { adviceFor, advised, isRefusal, openLeniently, refuseFormless } from './refusal.ts';
 import { refuseGuess, refuseJournal } from './trust.ts';
 
 export type { SessionStep } from './forks.ts';
@@ -45,43 +47,14 @@ export interface SessionOptions {
   readonly follow?: FollowPolicy;
   /** Unlocks the image, and encrypted ones below it. */
   readonly passphrase?: Uint8Array;
+  /** An image that its driver refuses is opened all the same, as far as it has named fields. */
+  readonly broken?: boolean;
   /** Bytes of staged pages kept in memory; what is more goes to a temporary file. */
   readonly memoryLimit?: number;
 }
 
-/** What a step works on; it may give the image another format, or a target. */
-export interface Draft {
-  readonly device: Device;
-  readonly image: Image;
-  target: ConversionTarget | undefined;
-  format: string;
-  /** Set when the step changes what the file is: the image on disk is then the source, this one the target. */
-  converted: boolean;
-  /** How far a conversion in pieces has come; replaced, never changed. */
-  conversion: ConversionPosition | undefined;
-}
-
-/** What the session has to know beside the bytes: as it is after a step. */
-interface Mark {
-  readonly format: string;
-  readonly target: TargetState | undefined;
-  readonly converted: boolean;
-  readonly conversion?: ConversionPosition | undefined;
-}
-
 /** No name that a user can give a fork. */
 const ASIDE = '(aside)';
-
-/** What the last `check` said, and of what. */
-export interface LastCheck {
-  /** `clean`, `2 errors, 1 leak`, `nothing to check`. */
-  readonly words: string;
-  readonly isClean: boolean;
-  /** The number of steps that were applied. */
-  readonly step: number;
-  /** True when steps were taken, undone or committed since. */
-  readonly isStale: boolean;
-}
 
 export class Session {
   readonly file: FileDevice;
@@ -95,6 +68,8 @@ export class Session {
   readonly passphrase: Uint8Array | undefined;
   /** Of each step. What is not reached by any branch any more is forgotten. */
   readonly #marks = new WeakMap<Step, Mark>();
+  /** Whether the image may be one that its driver refuses. */
+  readonly #broken: boolean;
   #base: Mark;
   #staged: StagedDevice | undefined;
   #image: Image;
@@ -107,14 +82,17 @@ export class Session {
 
   /** Throws ImageError: what opening the file throws, `unknown-format`, or what the driver refuses. */
   static open(path: string, options: SessionOptions = {}): Session {
-    const { format } = options;
+    const { format, broken } = options;
     const file = new FileDevice(path);
     try {
       refuseJournal(file, path);
-      return new Session(file, format === undefined ? probe(file) : driverNamed(format), options);
+      const driver = format === undefined ? probe(file) : driverNamed(format);
+      if (broken && format === undefined) refuseFormless(file, driver);
+      return new Session(file, driver, options);
     } catch (error) {
+      const advice = isRefusal(error) && !broken ? advised(error, adviceFor(file, error)) : error;
       file.close();
-      throw error;
+      throw advice;
     }
   }
 
@@ -124,16 +102,17 @@ export class Session {
   }
 
   private constructor(file: FileDevice, driver: Driver, options: SessionOptions, readOnly?: ImageError) {
-    const { format, follow = 'none', passphrase, memoryLimit } = options;
+    const { format, follow = 'none', passphrase, memoryLimit, broken = false } = options;
     this.file = file;
     this.probed = format === undefined;
     this.readOnly = readOnly;
     this.#memoryLimit = memoryLimit;
     this.passphrase = passphrase;
     this.#follower = new Follower(follow, passphrase);
+    this.#broken = broken;
     this.#base = { format: driver.name, target: undefined, converted: false };
     try {
-      this.#image = driver.open(file, this.#follower.context(file));
+      this.#image = this.openOn(file, driver.name);
     } catch (error) {
       this.#follower.close();
       throw error;
@@ -199,7 +178,9 @@ export class Session {
 
   /** Opens another state of the same file as `original` and `image` are opened. Throws as the driver does. */
   openOn(device: Device, format: string): Image {
-    return driverNamed(format).open(device, this.#follower.context(this.file));
+    const driver = driverNamed(format);
+    const context = this.#follower.context(this.file);
+    return this.#broken ? openLeniently(driver, device, context) : driver.open(device, context);
   }
 
   /** The image and its backing files, as far as the follow policy opens them. */
@@ -224,7 +205,7 @@ export class Session {
         conversion: before.conversion,
       };
       const result = yield* work(draft);
-      const image = this.openOn(staged, draft.format);
+      const image = this.#openResult(staged, draft.format);
       const { format, converted, target } = draft;
       const isOther = draft.conversion === before.conversion;
       const conversion = isOther ? afterOther(draft.conversion, target) : draft.conversion;
@@ -267,7 +248,7 @@ export class Session {
     const { format, target } = (last && this.#marks.get(last)) ?? this.#base;
     return {
       device: this.#staged?.asOf(step) ?? this.file,
-      context: this.#follower.context(this.file),
+      open: (device) => this.openOn(device, format),
       ...{ format, target },
     };
   }
@@ -332,6 +313,15 @@ export class Session {
     this.#staged?.reset();
     this.#follower.close();
     this.file.close();
+  }
+
+  /** The image that a step has made. Throws ImageError with how a refused one could be kept. */
+  #openResult(staged: Device, format: string): Image {
+    try {
+      return this.openOn(staged, format);
+    } catch (error) {
+      throw isRefusal(error) ? advised(error, 'if it is to be so, open the file with --broken') : error;
+    }
   }
 
   get #applied(): number {

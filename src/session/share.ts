@@ -48,6 +48,8 @@ const CLAIMS: Readonly<Record<Role, Claim>> = {
   'bitmap-data': 'tables',
   'crypto-header': 'tables',
   overlap: 'overlap',
+  // Nobody can tell: it may be anything.
+  unknown: 'data',
   leaked: 'nothing',
   free: 'nothing',
 };

@@ -26,6 +26,7 @@ export const ROLES_BY_WEIGHT: readonly Role[] = [
   'data',
   'compressed',
   'zero-allocated',
+  'unknown',
   'free',
 ];
 

@@ -129,10 +129,34 @@ function fieldError(code: string, fault: FaultClass, field: string, what: string
 /** What to set a field to so that the image opens, where there is a value that is not a guess about the data. */
 const FIELD_REMEDIES: Readonly<Record<string, string>> = {
   magic: "-f raw, or 'set header.magic 0x514649fb' if this is a damaged qcow2 image",
-  cluster_bits: 'set header.cluster_bits 16',
   refcount_order: 'set header.refcount_order 4',
   header_length: 'set header.header_length 112',
 };
+
+function remedyOf(field: string, header: Header): string | undefined {
+  if (field !== 'cluster_bits') return FIELD_REMEDIES[field];
+  const bits = likelyClusterBits(header);
+  return bits === undefined ? undefined : `set header.cluster_bits ${bits}`;
+}
+
+/**
+ * The cluster size that the rest of the header fits: tables on its multiples, and as many L1 entries as the disk needs.
+ * Where several do, the one at which the refcount table stands, as QEMU puts it; else the usual one, else none.
+ */
+function likelyClusterBits(header: Header): number | undefined {
+  const { size, l1_size, incompatible_features, refcount_table_offset } = header;
+  const entryBytes = incompatible_features.extended_l2 ? 16 : 8;
+  const tables = ['refcount_table_offset', 'l1_table_offset', 'snapshots_offset'] as const;
+  const fitting: number[] = [];
+  for (let bits = 9; bits <= 21; bits++) {
+    const clusterSize = 2 ** bits;
+    const isAligned = tables.every((field) => low32(header.bytes, HeaderV2.at[field]) % clusterSize === 0);
+    if (isAligned && l1_size === Math.ceil(size / (clusterSize * (clusterSize / entryBytes)))) fitting.push(bits);
+  }
+  return (
+    fitting.find((bits) => 2 ** bits === refcount_table_offset) ?? fitting.find((bits) => bits === 16) ?? fitting[0]
+  );
+}
 
 /** The declared rules of each field, as far as QEMU enforces them. */
 function checkFields(header: Header, fileSize: number): void {
@@ -145,7 +169,7 @@ function checkFields(header: Header, fileSize: number): void {
     }
   }
   const issue = issues.find((candidate) => !tolerated(header, candidate));
-  if (issue) throw new ImageError({ ...issue, tryThis: FIELD_REMEDIES[issue.where.path?.split('.')[1] ?? ''] });
+  if (issue) throw new ImageError({ ...issue, tryThis: remedyOf(issue.where.path?.split('.')[1] ?? '', header) });
   const clusterSize = 2 ** header.cluster_bits;
   if (header.header_length > clusterSize) {
     throw fieldError(

@@ -3,9 +3,8 @@
  * a disk of any size costs the same.
  */
 import type { Extent, ExtentColumns } from '../../bytes/extents.ts';
-import type { Field, FieldList, FieldWrite, Hop } from '../../bytes/field.ts';
-import { namesFrom } from '../../bytes/fields/complete.ts';
-import { encodeAt, fieldAt, listAt } from '../../bytes/fields/tree.ts';
+import type { Field, Hop } from '../../bytes/field.ts';
+import { Named } from '../../bytes/named.ts';
 import { type Progress, runToEnd } from '../../bytes/progress.ts';
 import { Ranges } from '../../bytes/ranges.ts';
 import { hex } from '../../bytes/size.ts';
@@ -49,7 +48,7 @@ const LOOK_AHEAD = 64 * 1024 * 1024;
 /** At most this many free ranges are listed. */
 const FREE_RANGES = 4096;
 
-export class Qcow2Image implements Image {
+export class Qcow2Image extends Named implements Image {
   readonly format = 'qcow2';
   readonly device: Device;
   readonly header: Header;
@@ -70,6 +69,7 @@ export class Qcow2Image implements Image {
   }
 
   private constructor(device: Device, header: Header, g: Geometry, context: OpenContext) {
+    super();
     this.device = device;
     this.header = header;
     this.geometry = g;
@@ -182,31 +182,15 @@ export class Qcow2Image implements Image {
   }
 
   fields(region: Region, from: number, to: number): readonly Field[] {
-    return fieldsIn(this, this.#named, region, { from, to });
-  }
-
-  field(path: string): Field {
-    return fieldAt(this.#named.root, path, this.#named.read);
-  }
-
-  fieldList(path: string, limit: number): FieldList {
-    return listAt(this.#named.root, path, limit, this.#named.read);
-  }
-
-  fieldNames(start: string): readonly string[] {
-    return namesFrom(this.#named.root, start, this.#named.read);
-  }
-
-  encodeField(path: string, value: string): FieldWrite {
-    return encodeAt(this.#named.root, path, value, this.#named.read);
+    return fieldsIn(this, this.tree, region, { from, to });
   }
 
   trace(guest: number): readonly Hop[] {
-    return trace(this, this.#named, guest);
+    return trace(this, this.tree, guest);
   }
 
   /** Made when first asked for. */
-  get #named(): Qcow2Fields {
+  protected get tree(): Qcow2Fields {
     this.#tree ??= new Qcow2Fields(this);
     return this.#tree;
   }

@@ -146,7 +146,7 @@ export class QedFields {
   }
 }
 
-function headerGroup(header: Header): Group {
+export function headerGroup(header: Header): Group {
   const fields = Object.entries(Header.fields).map(([name, { doc }]): [string, Leaf] => [
     name,
     {

@@ -4,9 +4,8 @@
  * changes under it, because after each change the driver opens the device anew.
  */
 import { type Extent, type ExtentColumns, INVALID } from '../../bytes/extents.ts';
-import type { Field, FieldList, FieldWrite, Hop } from '../../bytes/field.ts';
-import { namesFrom } from '../../bytes/fields/complete.ts';
-import { encodeAt, fieldAt, listAt } from '../../bytes/fields/tree.ts';
+import type { Field, Hop } from '../../bytes/field.ts';
+import { Named } from '../../bytes/named.ts';
 import { type Progress, runToEnd } from '../../bytes/progress.ts';
 import { Ranges } from '../../bytes/ranges.ts';
 import { hex64 } from '../../bytes/size.ts';
@@ -30,7 +29,7 @@ import { trace } from './trace.ts';
 const ONE_RUN = { batch: 1, piece: 512 } as const;
 const MANY_RUNS = { batch: PIECE_ENTRIES, piece: PIECE_ENTRIES } as const;
 
-export class QedImage implements Image {
+export class QedImage extends Named implements Image {
   readonly format = 'qed';
   readonly device: Device;
   readonly header: Header;
@@ -47,6 +46,7 @@ export class QedImage implements Image {
   }
 
   private constructor(device: Device, header: Header, g: Geometry) {
+    super();
     this.device = device;
     this.header = header;
     this.geometry = g;
@@ -151,31 +151,15 @@ export class QedImage implements Image {
   }
 
   fields(region: Region, from: number, to: number): readonly Field[] {
-    return this.#named.fieldsIn(region, from, to);
-  }
-
-  field(path: string): Field {
-    return fieldAt(this.#named.root, path, this.#named.read);
-  }
-
-  fieldList(path: string, limit: number): FieldList {
-    return listAt(this.#named.root, path, limit, this.#named.read);
-  }
-
-  fieldNames(start: string): readonly string[] {
-    return namesFrom(this.#named.root, start, this.#named.read);
-  }
-
-  encodeField(path: string, value: string): FieldWrite {
-    return encodeAt(this.#named.root, path, value, this.#named.read);
+    return this.tree.fieldsIn(region, from, to);
   }
 
   trace(guest: number): readonly Hop[] {
-    return trace(this, this.#named, guest);
+    return trace(this, this.tree, guest);
   }
 
   /** Made when first asked for. */
-  get #named(): QedFields {
+  protected get tree(): QedFields {
     this.#tree ??= new QedFields(this.device, this.header, this.geometry);
     return this.#tree;
   }

@@ -65,6 +65,7 @@ export function paintStatus(view: StatusView, width: number, height: number, the
   const paints: Partial<Record<PartName, Paint>> = {
     app: theme.ui.title,
     file: theme.ui.title,
+    format: view.refused ? theme.ui.bad : theme.ui.plain,
     staged: view.staged > 0 ? theme.ui.title : theme.ui.plain,
     check: view.check?.verdict === 'bad' ? theme.ui.bad : theme.ui.plain,
   };
@@ -85,8 +86,10 @@ function formsOf(view: StatusView, theme: Theme): Record<PartName, Forms> {
   return {
     app: ['platter', ''],
     file: [file, cutMiddle(file, 24, glyphs.cut), cutMiddle(file, 12, glyphs.cut)],
-    format: [theme.text(view.format) + becoming, becoming.trim(), ''],
-    virtual: [`virtual ${roughSize(view.virtualSize)}`, ''],
+    format: view.refused
+      ? [`${theme.text(view.format)} REFUSED`, 'REFUSED']
+      : [theme.text(view.format) + becoming, becoming.trim(), ''],
+    virtual: [view.refused ? '' : `virtual ${roughSize(view.virtualSize)}`, ''],
     bytes: [`file ${roughSize(view.fileSize)}`, ''],
     cluster: [view.clusterSize > 0 ? `cluster ${roughSize(view.clusterSize)}` : '', ''],
     converting: view.converting === undefined ? [''] : [`converting: ${view.converting}`, view.converting, ''],

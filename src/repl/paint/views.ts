@@ -122,6 +122,8 @@ export interface StatusView {
   readonly virtualSize: number;
   readonly fileSize: number;
   readonly clusterSize: number;
+  /** The driver refuses to open it. */
+  readonly refused?: boolean;
   /** Steps that are applied and not on disk. */
   readonly staged: number;
   readonly check?: CheckState;

@@ -4,10 +4,13 @@
  */
 import { EXTENT_KINDS, type ExtentKind } from '../../bytes/extents.ts';
 import type { Progress } from '../../bytes/progress.ts';
+import { refusedParagraphs } from '../../commands/refusal.ts';
 import type { ExtentRows, RowOrder, Side } from '../../session/panels.ts';
 import type { Desk } from '../desk.ts';
 import { extentRowsVisible, extentTableHead, extentTableScroll, paintExtentTable } from '../paint/extent-table.ts';
+import { wrap } from '../paint/fit.ts';
 import { frame, insideFrame } from '../paint/frame.ts';
+import { block, row } from '../paint/row.ts';
 import type { ExtentTableView } from '../paint/views.ts';
 import type { Key } from '../prompt/key.ts';
 import { type Panel, strokeOf, topFor } from './panel.ts';
@@ -154,6 +157,13 @@ export class ExtentsPanel implements Panel {
       return frame({ number: 1, title: this.title, focused }, says, width, height, theme);
     }
     const inner = insideFrame(width, height);
+    const refused = picture.image(side)?.refused;
+    if (refused) {
+      const says = refusedParagraphs(refused).flatMap((text) => wrap(theme.text(text), inner.width - 2));
+      const lines = says.map((text) => row(inner.width, [' ', [text, theme.ui.plain]], theme.glyphs.cut));
+      const body = block(lines, inner.width, inner.height);
+      return frame({ number: 1, title: `${this.title}  none: refused`, focused }, body, width, height, theme);
+    }
     const window = this.#window(side, rows);
     window.visible = Math.max(1, extentRowsVisible(inner.height));
     window.top = topFor(Math.max(0, window.cursor), window.top, window.visible, rows.count);
