@@ -83,6 +83,11 @@ const PARTS = [
   { name: 'lazy-width', test: WIDTHS, priority: 9 },
   { name: 'lazy-zstd', test: /fzstd|qcow2.compressed/, priority: 9 },
   { name: 'lazy-crypto', test: /qcow2.crypto|src.host.secret/, priority: 9 },
+  {
+    name: 'lazy-repair',
+    test: /src.check.repair|session.(repair|simulate)|drivers.repair|drivers.\w+.repair|commands.repair-/,
+    priority: 10,
+  },
   { name: 'lazy-check', test: /drivers.\w+.(check-|rules|refcounts)/, priority: 9 },
   { name: 'lazy-convert', test: /src.convert|drivers.two-level|drivers.\w+.(target|\w+-build)/, priority: 9 },
   {

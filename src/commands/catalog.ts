@@ -32,6 +32,7 @@ import { print } from './print.ts';
 import { quit } from './quit.ts';
 import { recover } from './recover.ts';
 import { redo } from './redo.ts';
+import { repair } from './repair.ts';
 import { rollback } from './rollback.ts';
 import { save } from './save.ts';
 import { set } from './set.ts';
@@ -54,6 +55,7 @@ export const CATALOG: readonly Command[] = [
   map,
   alloc,
   check,
+  repair,
   explain,
   whois,
   print,

@@ -8,6 +8,7 @@ import { hex } from '../bytes/size.ts';
 import { listFiles } from '../host/list-files.ts';
 import type { Debugger } from '../session/debugger.ts';
 import { targetFormats, targetOptions } from '../session/formats.ts';
+import { listedProposals } from '../session/repair.ts';
 import { type Role, rolesOf, wordAtCursor } from './at-cursor.ts';
 import { CATALOG } from './catalog.ts';
 import type { Command } from './command.ts';
@@ -25,6 +26,8 @@ export interface CompletionContext {
   steps?(): readonly { readonly number: number; readonly line: string }[];
   /** The names of their branches. */
   forks?(): readonly string[];
+  /** What `repair` proposed last. */
+  proposals?(): readonly { readonly change: string }[];
 }
 
 export interface SeenOffset {
@@ -176,6 +179,8 @@ function dynamic(
         (context.forks?.() ?? []).map((value) => ({ value })),
         typed,
       );
+    case 'proposal':
+      return proposals(typed, context);
     case 'option':
       return options(typed, texts);
     case undefined:
@@ -185,6 +190,15 @@ function dynamic(
 
 function starting(found: readonly Found[], typed: string): readonly Found[] {
   return found.filter(({ value }) => value.startsWith(typed));
+}
+
+/** Numbers of proposals; those before a comma stay. */
+function proposals(typed: string, context: CompletionContext): readonly Found[] {
+  const begun = typed.slice(0, typed.lastIndexOf(',') + 1);
+  const given = begun.split(',');
+  return (context.proposals?.() ?? [])
+    .map(({ change }, i) => ({ value: `${begun}${i + 1}`, label: String(i + 1), note: change }))
+    .filter(({ value, label }) => value.startsWith(typed) && !given.includes(label));
 }
 
 /** The keys of `-o` for the format the line names, or for all; those before a comma stay. */
@@ -205,6 +219,7 @@ export function sessionContext(host: Debugger): CompletionContext {
     fields: (start) => host.session?.image.fieldNames(start) ?? [],
     steps: () => host.session?.steps ?? [],
     forks: () => host.session?.forks.map(({ name }) => name) ?? [],
+    proposals: () => (host.session ? listedProposals(host.session) : []),
   };
 }
 

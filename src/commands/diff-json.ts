@@ -22,7 +22,7 @@ export function* writeDiffJson({ diff, all, bytes }: DiffView, sink: Sink): Gene
       if (change.kind === 'size') return;
       const pair = bytes ? diff.bytes(change.offset, change.length) : undefined;
       const hexed = pair && { 'old-bytes': pair.old, 'new-bytes': pair.new };
-      text += `${count++ === 0 ? '' : ','}\n${jsonText({ ...record(change), ...hexed })}`;
+      text += `${count++ === 0 ? '' : ','}\n${jsonText({ ...changeRecord(change), ...hexed })}`;
       if (text.length > CHARACTERS) write();
     },
     { all },
@@ -35,7 +35,8 @@ export function* writeDiffJson({ diff, all, bytes }: DiffView, sink: Sink): Gene
   write();
 }
 
-function record(change: Exclude<Change, { kind: 'size' }>): object {
+/** A change as JSON has it. */
+export function changeRecord(change: Exclude<Change, { kind: 'size' }>): object {
   if (change.kind !== 'entries') return change;
   const { first, last, ...rest } = change;
   return { ...rest, first: field(first), last: field(last) };

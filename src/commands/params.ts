@@ -24,7 +24,7 @@ export interface Param<T> {
 }
 
 /** `option`: keys of `-o`, separated by commas. `field`: a path as `print` takes it. `offset`: one seen on the screen. */
-export type Completes = 'file' | 'field' | 'offset' | 'command' | 'step' | 'fork' | 'option';
+export type Completes = 'file' | 'field' | 'offset' | 'command' | 'step' | 'fork' | 'option' | 'proposal';
 
 /** `--name` without a value (`param` absent), or `--name VALUE`. */
 export interface Flag<T> {

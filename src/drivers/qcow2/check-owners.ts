@@ -139,7 +139,7 @@ function findPointers(claims: Claims, l1: L1Tables, suspects: ClusterBitmap): Ma
 }
 
 /** The bytes of the file that an L2 entry points to; length 0 for none. */
-function hostRange(claims: Claims, hi: number, lo: number): { offset: number; length: number } {
+export function hostRange(claims: Claims, hi: number, lo: number): { offset: number; length: number } {
   const { g } = claims;
   if ((hi & L2Entry.mask.compressed.hi) !== 0) {
     return g.dataFile ? { offset: 0, length: 0 } : compressedRange(g, hi, lo);

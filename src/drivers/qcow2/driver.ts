@@ -4,6 +4,7 @@ import type { Driver } from '../driver.ts';
 import { Qcow2Image } from './image.ts';
 import { ENTRIES, HeaderV2, LAYOUTS, MAGIC } from './layout.ts';
 import { openRefused } from './refused.ts';
+import { qcow2Repair } from './repair/driver.ts';
 import { qcow2Conversion } from './target.ts';
 import { qcow2Writing } from './write/writer.ts';
 
@@ -24,5 +25,8 @@ export const qcow2Driver: Driver = {
   },
   get writing() {
     return qcow2Writing;
+  },
+  get repair() {
+    return qcow2Repair;
   },
 };

@@ -3,6 +3,7 @@ import type { Driver } from '../driver.ts';
 import { QedImage } from './image.ts';
 import { ENTRIES, LAYOUTS, MAGIC } from './layout.ts';
 import { openRefused } from './refused.ts';
+import { qedRepair } from './repair.ts';
 import { qedConversion } from './target.ts';
 import { qedWriting } from './write/open.ts';
 
@@ -19,5 +20,8 @@ export const qedDriver: Driver = {
   },
   get conversion() {
     return qedConversion;
+  },
+  get repair() {
+    return qedRepair;
   },
 };

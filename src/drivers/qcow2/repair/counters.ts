@@ -1,0 +1,70 @@
+/**
+ * Refcounts written one run at a time into the blocks there are, for all seven widths.
+ *
+ * Invariant: only the counters of the run change; those beside it in a byte stay.
+ */
+import { type Device, readBytes } from '../../../device/device.ts';
+import type { RefcountTable } from '../check-refcount-table.ts';
+import { type Geometry, refcountBits } from '../geometry.ts';
+
+/** Sets the counters of `count` clusters from `first` to `value`; leaves out those whose block cannot be written. */
+export function setCounters(
+  device: Device,
+  g: Geometry,
+  table: RefcountTable,
+  first: number,
+  count: number,
+  value: number,
+): void {
+  const { refcountsPerBlock } = g;
+  for (let at = first; at < first + count; ) {
+    const block = Math.floor(at / refcountsPerBlock);
+    const end = Math.min(first + count, (block + 1) * refcountsPerBlock);
+    const offset = table.block(block);
+    if (hasBlock(device, g, table, block)) writeRun(device, g, offset, at % refcountsPerBlock, end - at, value, block);
+    at = end;
+  }
+}
+
+/** Whether block `block` stands whole inside the file. */
+export function hasBlock(device: Device, g: Geometry, table: RefcountTable, block: number): boolean {
+  const offset = table.block(block);
+  return offset !== 0 && table.readable(block) && offset + g.clusterSize <= device.size;
+}
+
+function writeRun(
+  device: Device,
+  g: Geometry,
+  block: number,
+  index: number,
+  count: number,
+  value: number,
+  number: number,
+): void {
+  const width = refcountBits(g);
+  const start = Math.floor((index * width) / 8);
+  const bytes = readBytes(device, block + start, Math.ceil(((index + count) * width) / 8) - start);
+  fillCounters(bytes, width, index - (start * 8) / width, count, value);
+  device.write(block + start, bytes, `refcount block ${number}`);
+}
+
+/** Sets `count` counters of `width` bits from counter `from` of `bytes`. Below 8 bits a byte fills from its low end. */
+export function fillCounters(bytes: Uint8Array, width: number, from: number, count: number, value: number): void {
+  if (width < 8) {
+    const mask = 2 ** width - 1;
+    for (let i = from; i < from + count; i++) {
+      const shift = (i * width) % 8;
+      const at = (i * width) >>> 3;
+      bytes[at] = ((bytes[at] as number) & ~(mask << shift)) | ((value & mask) << shift);
+    }
+    return;
+  }
+  const size = width / 8;
+  for (let i = from; i < from + count; i++) {
+    let rest = value;
+    for (let byte = size - 1; byte >= 0; byte--) {
+      bytes[i * size + byte] = rest % 256;
+      rest = Math.floor(rest / 256);
+    }
+  }
+}

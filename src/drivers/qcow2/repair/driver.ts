@@ -1,0 +1,134 @@
+/**
+ * Repair of qcow2: the check's findings one by one to those who can mend them, and what was chosen done in an order in
+ * which each builds on the one before.
+ */
+import type { Progress } from '../../../bytes/progress.ts';
+import type { Device } from '../../../device/device.ts';
+import type { OpenContext } from '../../driver.ts';
+import type { Finding } from '../../finding.ts';
+import type { Proposal, RepairDriver, Repairs } from '../../repair.ts';
+import { RefcountTableEntry } from '../layout.ts';
+import { bitmapMends } from './bitmaps.ts';
+import { copyMends } from './copies.ts';
+import { BROKEN_STRUCTURE, COUNTS, countMends } from './counts.ts';
+import { entryMends } from './entries.ts';
+import { examined } from './examine.ts';
+import { headerMends, markMends } from './header.ts';
+import { settle } from './settle.ts';
+import { snapshotMends } from './snapshots.ts';
+import { type Mend, mend, type Patient, STAGES, Workbench } from './work.ts';
+
+/** Mends of one kind that are told one by one; more of them are told as one. */
+const MOST_APART = 100;
+
+export const qcow2Repair: RepairDriver = {
+  *examine(device, context) {
+    const patient = yield* examined(device, context);
+    return yield* repairsOf(patient, context);
+  },
+};
+
+function* repairsOf(patient: Patient, context: OpenContext): Generator<Progress, Repairs> {
+  const { report } = patient;
+  const mends: Mend[] = [];
+  const unmended: { finding: Finding; why: string }[] = [];
+  let needsRebuild = false;
+  for (const finding of report.findings) {
+    if (BROKEN_STRUCTURE.has(finding.code) || finding.where.path === 'header.refcount_table_offset')
+      needsRebuild = true;
+    const found = mendsOf(finding, patient);
+    mends.push(...found);
+    if (found.length === 0 && !isOthers(finding, needsRebuild)) unmended.push({ finding, why: whyNot(finding) });
+  }
+  const copies = yield* copyMends(patient);
+  mends.push(...copies.mends);
+  mends.push(...(yield* countMends(patient, needsRebuild || copies.needsRebuild)));
+  if (copies.mends.length === 0 && !copies.needsRebuild) {
+    for (const finding of report.findings.filter(({ code }) => code === 'overlap' || code === 'refcount-overflow')) {
+      unmended.push({ finding, why: 'no copy would set it right' });
+    }
+  }
+  mends.push(...markMends(patient));
+  const proposals = together(mends);
+  return { report, proposals, unmended, apply: (device, chosen) => apply(device, context, patient, chosen) };
+}
+
+function mendsOf(finding: Finding, patient: Patient): readonly Mend[] {
+  if (finding.code === 'refcount-table-reserved-bits') return [reservedBits(finding)];
+  const byKind = [entryMends, headerMends, snapshotMends, bitmapMends];
+  return byKind.flatMap((mends) => mends(finding, patient));
+}
+
+/** Findings that others than `mendsOf` see to. */
+function isOthers({ code }: Finding, needsRebuild: boolean): boolean {
+  if (BROKEN_STRUCTURE.has(code) || COUNTS.has(code)) return true;
+  if (code === 'past-end-of-file' && needsRebuild) return true;
+  return [
+    ...['overlap', 'refcount-overflow', 'l1-copied', 'l2-copied', 'refcount-behind-end'],
+    ...['dirty', 'marked-corrupt'],
+  ].includes(code);
+}
+
+function reservedBits(finding: Finding): Mend {
+  const { code, where } = finding;
+  return mend({
+    ...{ code, places: [where], stage: 'tables', group: 'refcount table bits' },
+    change: 'clear reserved bits of the refcount table',
+    make: (bench) =>
+      bench.change(where.offset, 'refcount table', (hi, lo) => [hi, lo & ~RefcountTableEntry.reserved.lo]),
+  });
+}
+
+function whyNot({ where, code }: Finding): string {
+  if (/^header\.l1_table_offset$/.test(where.path ?? '')) return 'the L1 table itself is not there: try rescue';
+  if (/^compressed-/.test(code)) return 'what the cluster held cannot be made again';
+  return 'there is nothing that could be put in its place';
+}
+
+/** Safe mends of one group are one proposal; so are the others where there are very many of a kind. */
+function together(mends: readonly Mend[]): readonly Mend[] {
+  const counts = new Map<string, number>();
+  const kindOf = ({ code, change, isPreferred }: Mend): string => `${code} ${isPreferred} ${change}`;
+  for (const one of mends) counts.set(kindOf(one), (counts.get(kindOf(one)) ?? 0) + 1);
+  const sets = new Map<string, Mend[]>();
+  for (const one of mends) {
+    const isMany = (counts.get(kindOf(one)) ?? 0) > MOST_APART;
+    const key = one.isSafe ? `${one.group}\n${one.change}` : isMany ? kindOf(one) : `${one.group}\n${one.change}`;
+    const set = sets.get(key);
+    if (set) set.push(one);
+    else sets.set(key, [one]);
+  }
+  return [...sets.values()].map(joined);
+}
+
+function joined(set: readonly Mend[]): Mend {
+  const [first] = set as readonly [Mend];
+  if (set.length === 1) return first;
+  return {
+    ...first,
+    findings: set.reduce((sum, { findings }) => sum + findings, 0),
+    places: set.flatMap(({ places }) => places).slice(0, 3),
+    guest: set.flatMap(({ guest }) => guest),
+    ...(first.isSafe ? {} : { group: `${first.code} together` }),
+    make: (bench) => {
+      for (const one of set) one.make(bench);
+    },
+  };
+}
+
+function* apply(
+  device: Device,
+  context: OpenContext,
+  patient: Patient,
+  chosen: readonly Proposal[],
+): Generator<Progress, void> {
+  const bench = new Workbench(device, patient);
+  const mends = chosen as readonly Mend[];
+  for (const stage of STAGES) {
+    for (const one of mends.filter((candidate) => candidate.stage === stage)) {
+      one.make(bench);
+      yield { what: 'mending', done: 0, total: mends.length };
+    }
+  }
+  if (mends.some(({ stage }) => stage !== 'marks')) yield* settle(bench, context);
+}
