@@ -1,6 +1,7 @@
 /** The contract on random images of every format that real QEMU makes, whatever is in them. */
 import { readFileSync } from 'node:fs';
 import { it } from 'vitest';
+import { FileDevice } from '../../src/device/file.ts';
 import { MemoryDevice } from '../../src/device/memory.ts';
 import { driverNamed } from '../../src/drivers/registry.ts';
 import { describeWithQemu, judged, suiteFolder } from '../support/qemu.ts';
@@ -18,7 +19,7 @@ describeWithQemu('the contract of drivers', () => {
             const made = randomImage(seed, { format, folder });
             const device = new MemoryDevice(readFileSync(made.path));
             const dataFile = made.dataFile;
-            const openExternal = dataFile ? () => new MemoryDevice(readFileSync(dataFile)) : undefined;
+            const openExternal = dataFile ? () => new FileDevice(dataFile) : undefined;
             try {
               const image = expectContract(driverNamed(format), device, { openExternal }, seed);
               const { alignment, imageSize, clusterSize } = image.getConversionOptions();

@@ -27,7 +27,7 @@ describeWithQemu('qed targets', () => {
     const source = DRIVERS[format].open(device, { name: path });
     const before = normalised(rowsOf(source));
     const request: TargetRequest = smaller
-      ? { cluster_size: String(Math.max(4096, Math.min(made.clusterSize, 65536) / random.pick([1, 2, 4]))) }
+      ? { cluster_size: String(Math.max(4096, Math.min(source.unit, 65536) / random.pick([1, 2, 4]))) }
       : {};
     const { report } = convert(source, device, request);
     writeFileSync(path, device.bytes());
