@@ -3,6 +3,7 @@ import type { Progress } from '../bytes/progress.ts';
 import { type Choice, type Repaired, repair } from '../check/repair.ts';
 import { verdict, verdictWords } from '../check/verdict.ts';
 import { driverNamed } from '../drivers/registry.ts';
+import type { OpenContext } from '../drivers/driver.ts';
 import type { Proposal, RepairDriver, Repairs } from '../drivers/repair.ts';
 import { ImageError } from '../errors.ts';
 import type { Session } from './session.ts';
@@ -12,15 +13,14 @@ const listed = new WeakMap<Session, { readonly state: unknown; readonly proposal
 
 /** What could be done about the image as it is now. Throws ImageError `nothing-to-check`. */
 export function* examine(session: Session): Generator<Progress, Repairs> {
-  const { device, context } = momentOf(session);
-  const repairs = yield* repairDriver(session).examine(device, context);
+  const repairs = yield* repairDriver(session).examine(session.image.device, contextOf(session));
   remember(session, repairs);
   return repairs;
 }
 
 /** Does what is chosen as one step named `line`. Throws as src/check/repair.ts does; `nothing-to-repair` where that is nothing. */
 export function* stageRepair(session: Session, line: string, choice: Choice): Generator<Progress, Repaired> {
-  const { context } = momentOf(session);
+  const context = contextOf(session);
   const driver = repairDriver(session);
   const repaired = yield* session.step(line, function* ({ device }) {
     const result = yield* repair(driver, device, context, choice);
@@ -42,8 +42,9 @@ function remember(session: Session, { report, proposals }: Repairs): void {
   session.checked(verdictWords(report), verdict(report) === 'clean');
 }
 
-function momentOf(session: Session) {
-  return session.momentAt(session.steps.filter(({ applied }) => applied).length);
+/** Nothing that the image names is needed: no guest data is read but what lies in the file. */
+function contextOf({ file }: Session): OpenContext {
+  return { name: file.name };
 }
 
 function repairDriver({ image }: Session): RepairDriver {
