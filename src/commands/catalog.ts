@@ -15,6 +15,7 @@ import { discard } from './discard.ts';
 import { explain } from './explain.ts';
 import { exportCommand } from './export.ts';
 import { finish } from './finish.ts';
+import { back, follow, forward } from './follow.ts';
 import { fork, forks, switchFork } from './fork.ts';
 import { getopts } from './getopts.ts';
 import { goTo } from './goto.ts';
@@ -60,6 +61,9 @@ export const CATALOG: readonly Command[] = [
   whois,
   print,
   x,
+  follow,
+  back,
+  forward,
   set,
   copy,
   exportCommand,

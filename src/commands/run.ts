@@ -218,6 +218,7 @@ export class Runner {
     const outlet = this.#outlet(program);
     if (outlet) await this.#through(outlet, view, program);
     else this.#statuses.add((await this.#write(view)) ?? 0);
+    if ('place' in view && view.place) this.#host.session?.trail.go(view.place);
     this.#front.answered?.(view);
   }
 

@@ -10,6 +10,7 @@ export interface Style {
   faint(text: string): string;
   bad(text: string): string;
   kind(text: string, kind: Extent['kind']): string;
+  underline(text: string): string;
   /** In the colour of a look. */
   look(text: string, look: Pick<Look, 'ansi256'>): string;
 }
@@ -18,4 +19,12 @@ const same = (text: string): string => text;
 /** Columns of prose where nobody knows better. */
 export const PROSE_COLUMNS = 78;
 
-export const PLAIN: Style = { columns: PROSE_COLUMNS, heading: same, faint: same, bad: same, kind: same, look: same };
+export const PLAIN: Style = {
+  columns: PROSE_COLUMNS,
+  heading: same,
+  faint: same,
+  bad: same,
+  kind: same,
+  underline: same,
+  look: same,
+};

@@ -56,8 +56,8 @@ function plain(view: View): unknown {
         ? checkJson(view.report, view.filename, view.format)
         : { filename: view.filename, format: view.format, 'check-errors': 0, platter: { verdict: 'unsupported' } };
     case 'hexdump':
-      return view.lines.map(({ offset, bytes, owner, fields }) => {
-        return { offset, hex: Buffer.from(bytes).toString('hex'), owner, fields };
+      return view.lines.map(({ offset, bytes, owner, fields, spans }) => {
+        return { offset, hex: Buffer.from(bytes).toString('hex'), owner, fields, spans };
       });
     case 'strip':
       return { points: view.points, barriers: view.marks };

@@ -25,5 +25,6 @@ export const COLOURS: Style = {
   faint: chalk.dim,
   bad: chalk.red.bold,
   kind: (text, kind) => KIND_COLOURS[kind]?.(text) ?? text,
+  underline: chalk.underline,
   look: (text, { ansi256 }) => chalk.ansi256(ansi256)(text),
 };

@@ -6,9 +6,10 @@
  * listing an image of sixteen million extents takes no more memory than listing ten.
  */
 import type { Extent } from '../bytes/extents.ts';
-import type { Image } from '../drivers/driver.ts';
+import type { Image, Role } from '../drivers/driver.ts';
 import type { CheckReport } from '../drivers/finding.ts';
 import type { Diff } from '../session/diff.ts';
+import type { Spot } from '../session/trail.ts';
 import type { Unweighed } from './palette.ts';
 
 export type View =
@@ -25,13 +26,7 @@ export type View =
   | ScriptView;
 
 /** The byte that an answer is about: a screen puts its cursor there. */
-export interface Place {
-  /** Absent: whichever side is looked at. */
-  readonly side?: 'source' | 'target';
-  /** Bytes. */
-  readonly guest?: number;
-  readonly host?: number;
-}
+export type Place = Spot;
 
 interface Placed {
   readonly place?: Place;
@@ -120,7 +115,22 @@ export interface HexdumpView extends Placed {
     readonly owner: string;
     /** Paths, in order. */
     readonly fields: readonly string[];
+    /** The line in stretches, without a hole between them. */
+    readonly spans: readonly DumpSpan[];
   }[];
+}
+
+/** Bytes with one owner and one field, or several that share a byte. */
+export interface DumpSpan {
+  /** Bytes of the file. */
+  readonly offset: number;
+  readonly length: number;
+  readonly role: Role;
+  readonly owner: string;
+  /** Paths; none where no field is declared. */
+  readonly fields: readonly string[];
+  /** Part of a structure, but of none of its fields. */
+  readonly gap?: true;
 }
 
 /** A row of points, each with a glyph and a colour: as long as it is, it is broken into lines. */

@@ -1,13 +1,11 @@
 /** `x`: bytes of the file as they are with every step, with what owns them and which fields they are. */
-import type { Field } from '../bytes/field.ts';
-import { HEX_LINE } from '../bytes/hexdump.ts';
 import type { Progress } from '../bytes/progress.ts';
 import { hex, sizeText } from '../bytes/size.ts';
 import type { Image, Region } from '../drivers/driver.ts';
 import { ImageError } from '../errors.ts';
 import { bytesAt } from '../session/bytes-at.ts';
 import { imageCommand } from './command.ts';
-import { ROLE_LOOKS } from './palette.ts';
+import { dumpLines } from './dump.ts';
 import { offset, optional, size } from './params.ts';
 import type { HexdumpView } from './view.ts';
 
@@ -23,7 +21,9 @@ export const x = imageCommand({
   summary: 'Show bytes of the file in hexadecimal, with their owner and fields',
   details:
     'OFFSET is a byte of the file, not of the guest. The bytes are those that the staged steps make of the file. Every ' +
-    'line ends with what owns its bytes and the fields in it, as `print` and `set` call them.',
+    'line ends with what owns its bytes and the fields in it, as `print` and `set` call them; bytes of a structure that ' +
+    'belong to no field of it are named as a gap. On a terminal bytes have the colour of their owner on the map, every ' +
+    'other field is underlined, and gaps are faint.',
   params: {
     offset: offset('OFFSET', 'the first byte of the file'),
     length: optional(size('LENGTH', `how many bytes, at most 64k; ${DEFAULT_LENGTH} when left out`), DEFAULT_LENGTH),
@@ -52,43 +52,18 @@ export const x = imageCommand({
     }
     const to = Math.min(from + length, end);
     const bytes = bytesAt(image, from, to - from);
-    const view: HexdumpView = { kind: 'hexdump', lines: yield* linesOf(image, from, bytes), place: { host: from } };
+    const regions = yield* regionsIn(image, from, to);
+    const view: HexdumpView = { kind: 'hexdump', lines: dumpLines(image, regions, from, bytes), place: { host: from } };
     return view;
   },
 });
 
-/** Lines stand at multiples of 16 bytes; the first and the last may be parts. */
-function* linesOf(image: Image, from: number, bytes: Uint8Array): Generator<Progress, HexdumpView['lines']> {
-  const to = from + bytes.length;
-  const known = yield* regionsIn(image, from, to);
-  const lines: HexdumpView['lines'][number][] = [];
-  for (let at = from; at < to; ) {
-    const end = Math.min(at - (at % HEX_LINE) + HEX_LINE, to);
-    const inLine = known.filter(({ region }) => region.offset < end && region.offset + region.length > at);
-    const fields = inLine.flatMap((part) => part.fields.filter((f) => f.offset < end && f.offset + f.size > at));
-    lines.push({
-      offset: at,
-      bytes: bytes.subarray(at - from, end - from),
-      owner: inLine.map(({ region }) => region.label ?? ROLE_LOOKS[region.role].name).join(', '),
-      fields: fields.map(({ path }) => path),
-    });
-    at = end;
-  }
-  return lines;
-}
-
-interface Part {
-  readonly region: Region;
-  readonly fields: readonly Field[];
-}
-
-function* regionsIn(image: Image, from: number, to: number): Generator<Progress, Part[]> {
-  const found: Part[] = [];
+/** Those that share a byte with `from` .. `to` - 1, in order. */
+function* regionsIn(image: Image, from: number, to: number): Generator<Progress, Region[]> {
+  const found: Region[] = [];
   for (const region of yield* image.ownership()) {
     if (region.offset >= to) break;
-    const end = region.offset + region.length;
-    if (end > from)
-      found.push({ region, fields: image.fields(region, Math.max(from, region.offset), Math.min(to, end)) });
+    if (region.offset + region.length > from) found.push(region);
   }
   return found;
 }

@@ -7,16 +7,16 @@
  *  2. While a command runs (`busy`) the image under the picture may be changing: nobody reads it, panels show what they
  *     showed before.
  */
-import type { Place as Shown } from '../commands/view.ts';
 import type { Debugger } from '../session/debugger.ts';
 import type { ExtentTable } from '../session/extent-table.ts';
 import type { ExtentRows, RowOrder, Side } from '../session/panels.ts';
 import type { Picture } from '../session/picture.ts';
 import type { Session } from '../session/session.ts';
+import { type Stop, Trail } from '../session/trail.ts';
 import { Entry } from './entry.ts';
 import type { PanelName } from './layout.ts';
 import type { Theme } from './theme.ts';
-import { Trail, type Walk } from './trail.ts';
+import type { Kept, Walk } from './trail.ts';
 
 export type Focus = PanelName | 'prompt';
 
@@ -51,7 +51,10 @@ export class Desk {
   deeds = 0;
   readonly #changed: () => void;
   #rows: readonly MadeRows[] = [];
-  readonly #trail = new Trail();
+  /** For while no image is open. */
+  readonly #nowhere = new Trail();
+  /** As the cursor was put last: another one in the trail is where a command went. */
+  #stop: Stop | undefined;
   #place: Place = { side: 'source' };
   #focus: Focus = 'prompt';
   #entry: Entry | undefined;
@@ -120,11 +123,19 @@ export class Desk {
     this.#changed();
   }
 
+  get #trail(): Trail {
+    return this.session?.trail ?? this.#nowhere;
+  }
+
   /** Another image, or none: places of before mean nothing. */
   reset(): void {
+    const { here } = this.#trail;
+    const went = here === this.#stop ? undefined : here;
     this.#trail.clear();
     this.#walk = undefined;
     this.#move({ side: 'source', guest: 0 });
+    // The line that opened it may have gone somewhere already.
+    if (went) this.#trail.here = went;
   }
 
   /** The side looked at; the target's only while there is one. */
@@ -157,13 +168,15 @@ export class Desk {
     const place = this.#ofGuest(guest, side);
     if (place.host === host) return;
     this.#place = place;
+    this.#stop = this.#asStop();
+    this.#trail.here = this.#stop;
     this.moves++;
   }
 
   /** Tables are others now: ways through the old ones lead nowhere. */
   forgetWalks(): void {
     this.#walk = undefined;
-    this.#trail.forgetWalks();
+    this.#trail.rekeep((kept) => (kept ? { ...(kept as Kept), walk: undefined } : kept));
   }
 
   /** Puts the cursor on a guest byte. */
@@ -180,15 +193,19 @@ export class Desk {
 
   /** Goes somewhere as one goes by a pointer: `back` leads back here. */
   jump(place: Place): void {
-    this.#trail.push({ place: this.#place, walk: this.#walk, focus: this.focus });
+    this.#leave();
     this.#walk = undefined;
     this.#move(place);
   }
 
-  /** What a command's answer is about: `b` leads back to where the cursor was. */
-  show({ guest, host, side = this.side }: Shown): void {
-    if (guest !== undefined) this.jump(host === undefined ? this.#ofGuest(guest, side) : { side, guest, host });
-    else if (host !== undefined) this.jump(this.#ofHost(host, side));
+  /** After a command: the cursor goes where the command went. */
+  adopt(): void {
+    const { here } = this.#trail;
+    if (!here || here === this.#stop) return;
+    this.#walk = (here.kept as Kept | undefined)?.walk;
+    const { guest, host, side = this.side } = here.place;
+    if (guest !== undefined) this.#move(host === undefined ? this.#ofGuest(guest, side) : { side, guest, host });
+    else if (host !== undefined) this.#move(this.#ofHost(host, side));
   }
 
   jumpToHost(host: number): void {
@@ -202,7 +219,7 @@ export class Desk {
   /** The next stop of a walk; the first one begins it. */
   step(walk: Walk): void {
     const hop = walk.hops[walk.at];
-    this.#trail.push({ place: this.#place, walk: this.#walk, focus: this.focus });
+    this.#leave();
     this.#walk = walk;
     const { side } = walk;
     this.#move(hop?.host === undefined ? { side, guest: walk.guest } : { side, guest: walk.guest, host: hop.host });
@@ -210,16 +227,42 @@ export class Desk {
 
   /** To where the last jump came from. Answers whether there was one. */
   back(): boolean {
-    const before = this.#trail.pop();
-    if (!before) return false;
-    this.#walk = before.walk;
-    this.focus = before.focus;
-    this.#move(before.place);
+    return this.#travel((trail) => trail.back());
+  }
+
+  /** To where `back` came from. Answers whether there was one. */
+  forward(): boolean {
+    return this.#travel((trail) => trail.forward());
+  }
+
+  #travel(go: (trail: Trail) => Stop | undefined): boolean {
+    const trail = this.#trail;
+    trail.here = this.#asStop();
+    const next = go(trail);
+    if (!next) return false;
+    const kept = next.kept as Kept | undefined;
+    this.#walk = kept?.walk;
+    // Keys that walk the trail go on walking it, though a place was left from the prompt.
+    if (kept && kept.focus !== 'prompt') this.focus = kept.focus;
+    const { side = this.side, guest, host } = next.place;
+    this.#move({ side, ...(guest !== undefined && { guest }), ...(host !== undefined && { host }) });
     return true;
+  }
+
+  /** What is here now is where `back` leads to. */
+  #leave(): void {
+    this.#trail.push(this.#asStop());
+  }
+
+  #asStop(): Stop {
+    const kept: Kept = { walk: this.#walk, focus: this.focus };
+    return { place: this.#place, kept };
   }
 
   #move(place: Place): void {
     this.#place = place;
+    this.#stop = this.#asStop();
+    this.#trail.here = this.#stop;
     this.moves++;
     this.changed();
   }

@@ -13,7 +13,6 @@ import { statements } from '../commands/line.ts';
 import { type Pace, PaceKeeper } from '../commands/progress-text.ts';
 import { Runner } from '../commands/run.ts';
 import type { Sink } from '../commands/sink.ts';
-import type { Place } from '../commands/view.ts';
 import type { Debugger } from '../session/debugger.ts';
 import type { Desk } from './desk.ts';
 import type { Loan } from './loan.ts';
@@ -35,8 +34,8 @@ export interface LinesOptions {
   readonly panel: TranscriptPanel;
   /** Before a line runs: nobody may walk the image. */
   began(): void;
-  /** After it: the panels follow, to the byte that it was about. */
-  ended(place: Place | undefined): void;
+  /** After it: the panels follow, to where it went. */
+  ended(): void;
   /** The user leaves. */
   left(): void;
   /** What is a bug: anything a line throws. */
@@ -62,8 +61,6 @@ export class Lines {
   #way: WayOut | undefined;
   /** Where the transcript was after the last answer: what follows is a lesson speaking. */
   #answerEnd = 0;
-  /** The byte that the last answer is about. */
-  #place: Place | undefined;
 
   constructor(options: LinesOptions) {
     this.#options = options;
@@ -76,8 +73,7 @@ export class Lines {
       prefix: '',
       progress: (progress) => this.#tell(progress),
       cancelled: () => this.#cancelled,
-      answered: (view) => {
-        if ('place' in view && view.place) this.#place = view.place;
+      answered: () => {
         this.#answerEnd = this.#options.transcript.end;
       },
       pipe: (program) => loan.pipe(program),
@@ -146,8 +142,7 @@ export class Lines {
           desk.busy = false;
           if (desk.note === CANCELLING) desk.note = '';
         }
-        ended(this.#place);
-        this.#place = undefined;
+        ended();
         if (!host.quitting) {
           this.#farewell.stays();
           continue;

@@ -123,9 +123,9 @@ class ScreenSession {
       transcript: this.#transcript,
       panel: transcript,
       began: () => this.#walk.stop(),
-      ended: (place) => {
+      ended: () => {
         this.#refresh();
-        if (place) this.#desk.show(place);
+        this.#desk.adopt();
       },
       left: () => this.#leave(),
       failed: (error) => this.#fail(error),

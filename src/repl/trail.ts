@@ -1,7 +1,7 @@
-/** Where the cursor came from: jumps can be taken back, as in a browser; the oldest are forgotten. */
+/** What the screen keeps with each place of the trail: the walk it was a stop of, and who had the keys. */
 import type { Hop } from '../bytes/field.ts';
 import type { Side } from '../session/panels.ts';
-import type { Focus, Place } from './desk.ts';
+import type { Focus } from './desk.ts';
 
 /** A walk from a guest byte through the tables to its host byte, one stop at a time. */
 export interface Walk {
@@ -12,32 +12,7 @@ export interface Walk {
   readonly at: number;
 }
 
-export interface Stop {
-  readonly place: Place;
+export interface Kept {
   readonly walk: Walk | undefined;
   readonly focus: Focus;
-}
-
-const LONGEST = 200;
-
-export class Trail {
-  readonly #stops: Stop[] = [];
-
-  push(stop: Stop): void {
-    this.#stops.push(stop);
-    if (this.#stops.length > LONGEST) this.#stops.shift();
-  }
-
-  pop(): Stop | undefined {
-    return this.#stops.pop();
-  }
-
-  /** The places stay. */
-  forgetWalks(): void {
-    for (const [i, stop] of this.#stops.entries()) this.#stops[i] = { ...stop, walk: undefined };
-  }
-
-  clear(): void {
-    this.#stops.length = 0;
-  }
 }

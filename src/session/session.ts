@@ -37,6 +37,7 @@ import {
 } from './forks.ts';
 import type { Moment } from './moment.ts';
 import { adviceFor, advised, isRefusal, openLeniently, refuseFormless } from './refusal.ts';
+import { Trail } from './trail.ts';
 import { refuseGuess, refuseJournal } from './trust.ts';
 
 export type { SessionStep } from './forks.ts';
@@ -63,6 +64,8 @@ export class Session {
   readonly #follower: Follower;
   /** Why nothing can be changed: this is only a state to look at, or a commit broke off. Thrown at who tries. */
   readOnly: ImageError | undefined;
+  /** Where the cursor has been. */
+  readonly trail = new Trail();
   readonly #memoryLimit: number | undefined;
   /** What unlocks the image. */
   readonly passphrase: Uint8Array | undefined;

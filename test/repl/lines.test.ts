@@ -260,3 +260,19 @@ describe('the rows under the prompt', () => {
     expect(await run.settled()).not.toContain('nothing runs');
   });
 });
+
+describe('the trail', () => {
+  it('is one for commands and keys', async () => {
+    const run = await running({ image: START });
+    await run.enter('follow header.l1_table_offset');
+    await run.enter('follow');
+    await run.press('f5', 'b', 'b');
+    expect(run.host.session?.trail.here?.place.host).toBe(0x30 - 8);
+    run.type('f');
+    expect(run.host.session?.trail.here?.place.host).toBe(0x3000);
+    await run.press('escape');
+    await run.enter('forward');
+    expect(run.host.session?.trail.here?.place.host).toBe(0x4000);
+    expect((await run.terminal.screen()).join('\n')).toContain('l2[0][0]');
+  });
+});

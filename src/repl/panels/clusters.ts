@@ -55,7 +55,7 @@ export class ClustersPanel implements Panel {
     { keys: 'h j k l', does: 'move by cells (arrows too)' },
     { keys: 'PgUp PgDn g G', does: 'move by pages; start, end of the file' },
     { keys: 'Enter', does: 'follow the pointer here, or to the guest byte' },
-    { keys: 'b', does: 'back to before the jump' },
+    { keys: 'b f', does: 'back to before the jump, and forward again' },
     { keys: '+ -', does: 'a cell for fewer clusters, or more' },
     { keys: 'o', does: 'both maps, what they share, source only, target only' },
     { keys: 't', does: 'source or target' },

@@ -32,7 +32,7 @@ export class ExtentsPanel implements Panel {
   readonly keys = [
     { keys: 'j k PgUp PgDn', does: 'move' },
     { keys: 'Enter', does: 'follow the pointer: guest, L1, L2, host' },
-    { keys: 'b', does: 'back to before the jump' },
+    { keys: 'b f', does: 'back to before the jump, and forward again' },
     { keys: '0-9', does: 'go to a guest offset' },
     { keys: '/', does: 'show some kinds only: data, zero, compressed, ...' },
     { keys: 's', does: 'sort by guest or by host' },

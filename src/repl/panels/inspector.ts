@@ -30,7 +30,7 @@ export class InspectorPanel implements Panel {
     { keys: 'g G', does: 'start and end of the file' },
     { keys: 'n N', does: 'next field, previous field' },
     { keys: 'Enter', does: 'follow the pointer under the cursor' },
-    { keys: 'b', does: 'back to before the jump' },
+    { keys: 'b f', does: 'back to before the jump, and forward again' },
     { keys: 't', does: 'source or target' },
     { keys: '0-9', does: 'go to an offset of the file' },
   ];

@@ -1,4 +1,4 @@
-/** Keys that mean the same in every panel whose cursor is on a place: follow it, go back, turn sides, go to an offset. */
+/** Keys that mean the same in every panel whose cursor is on a place: follow it, go back and forward, turn sides, go to an offset. */
 import type { Desk } from '../desk.ts';
 import { follow } from '../follow.ts';
 import { goTo } from '../go-to.ts';
@@ -10,6 +10,10 @@ export function placeKey(desk: Desk, stroke: string, offsets: 'guest' | 'host'):
       return follow(desk);
     case 'b':
       if (!desk.back()) desk.note = 'no jump to take back';
+      desk.changed();
+      return true;
+    case 'f':
+      if (!desk.forward()) desk.note = 'nowhere to go forward to';
       desk.changed();
       return true;
     case 't':
