@@ -34,7 +34,12 @@ export function* zeroGuest(w: WriteState, guest: number, length: number, mayUnma
       const { kind } = yield* runAt(w, start, unit);
       if (kind === COMPRESSED || kind === 3) return false;
     }
-    if (w.g.version < 3) return false;
+    if (w.g.version < 3) {
+      // Without a zero flag, a cluster reads as zeros only where it is none and nothing lies below.
+      if (w.hasBacking) return false;
+      yield* discardClusters(w, start, Math.ceil((end - start) / w.g.clusterSize), 'reads-zero');
+      return true;
+    }
     if (w.dataFileRaw) zeroDataFile(w, start, Math.min(end, w.g.size));
     return yield* zeroUnits(w, start, end, mayUnmap);
   } finally {
