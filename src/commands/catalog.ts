@@ -1,5 +1,6 @@
 /** Every command, in the order in which help lists them. */
 import { alloc } from './alloc.ts';
+import { breakCommand, removeBreak, resume } from './break.ts';
 import { check } from './check.ts';
 import { close } from './close.ts';
 import type { Command } from './command.ts';
@@ -15,6 +16,7 @@ import { discard } from './discard.ts';
 import { explain } from './explain.ts';
 import { exportCommand } from './export.ts';
 import { finish } from './finish.ts';
+import { flush } from './flush.ts';
 import { back, follow, forward } from './follow.ts';
 import { fork, forks, switchFork } from './fork.ts';
 import { getopts } from './getopts.ts';
@@ -31,6 +33,7 @@ import { openTarget } from './open-target.ts';
 import { plan } from './plan.ts';
 import { print } from './print.ts';
 import { quit } from './quit.ts';
+import { read } from './read.ts';
 import { recover } from './recover.ts';
 import { redo } from './redo.ts';
 import { repair } from './repair.ts';
@@ -42,9 +45,11 @@ import { source } from './source.ts';
 import { status } from './status.ts';
 import { step } from './step.ts';
 import { steps } from './steps.ts';
+import { truncate } from './truncate.ts';
 import { undo } from './undo.ts';
 import { until } from './until.ts';
 import { whois } from './whois.ts';
+import { write } from './write.ts';
 import { x } from './x.ts';
 
 export const CATALOG: readonly Command[] = [
@@ -67,6 +72,13 @@ export const CATALOG: readonly Command[] = [
   set,
   copy,
   exportCommand,
+  read,
+  write,
+  truncate,
+  flush,
+  breakCommand,
+  removeBreak,
+  resume,
   convertInPlace,
   getopts,
   openTarget,

@@ -22,7 +22,7 @@ export interface Example {
   readonly image?: string;
 }
 
-export type Group = 'image' | 'inspect' | 'convert' | 'session' | 'help';
+export type Group = 'image' | 'inspect' | 'guest' | 'convert' | 'session' | 'help';
 
 /** What is the same for every command. */
 interface Declaration<P extends Params, F extends Flags> {

@@ -9,6 +9,7 @@ import { message, type View } from './view.ts';
 export const GROUP_TITLES: Readonly<Record<Group, string>> = {
   image: 'Images',
   inspect: 'Looking',
+  guest: 'Guest bytes',
   convert: 'Converting in place',
   session: 'Steps',
   help: 'Help',

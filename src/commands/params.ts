@@ -90,6 +90,23 @@ export function count(placeholder: string, doc: string, least: number, most = MO
   };
 }
 
+/** The value of a byte, as qemu-io takes a pattern: 0 to 255, or 0x… */
+export function byte(placeholder: string, doc: string): Param<number> {
+  return {
+    placeholder,
+    doc,
+    choices: () => [],
+    parse(word) {
+      const value = /^(0x[\da-f]+|\d+)$/i.test(word) ? Number(word) : Number.NaN;
+      if (value <= 255) return value;
+      throw new ImageError({
+        code: 'bad-number',
+        what: `'${word}' is not the value of a byte: 0 to 255, or 0x00 to 0xff`,
+      });
+    },
+  };
+}
+
 /** The name of a branch of the steps. */
 export function forkName(placeholder: string, doc: string): Param<string> {
   return { ...text(placeholder, doc), completes: 'fork' };

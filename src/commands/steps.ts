@@ -1,5 +1,6 @@
 /** `steps`: what was done since the image was opened. */
 import { sizeText } from '../bytes/size.ts';
+import { stoppedAt, stoppedWords } from '../session/breakpoints.ts';
 import type { Session } from '../session/session.ts';
 import { changesOfStep, learn } from '../session/step-changes.ts';
 import { imageCommand } from './command.ts';
@@ -39,10 +40,15 @@ export const steps = imageCommand({
         line,
       ]),
       empty: 'no steps: the image is as it is in the file',
-      notes: [...forkNote(session), ...heldNote(session)],
+      notes: [...stoppedNote(session), ...forkNote(session), ...heldNote(session)],
     };
   },
 });
+
+function stoppedNote(session: Session): string[] {
+  const at = stoppedAt(session);
+  return at ? [`'${at.line}' has ${stoppedWords(at)}, and is not done: resume, step, or undo`] : [];
+}
 
 function forkNote({ forks }: Session): string[] {
   if (forks.length === 1) return [];

@@ -46,6 +46,20 @@ export function readsAsZeros(images: readonly Image[], from: number, to: number)
   return true;
 }
 
+/**
+ * The first guest byte of `from` .. `to` - 1 that no image of the chain says anything about; undefined: there is none.
+ * What lies behind the end of a shorter image below is known: zeros.
+ */
+export function firstUnheld(images: readonly Image[], from: number, to: number): number | undefined {
+  const [image, ...below] = images;
+  if (!image) return from < to ? from : undefined;
+  for (const row of rows(image, from, Math.min(to, image.size))) {
+    const unheld = isLeftToBacking(row.kind) ? firstUnheld(below, row.from, row.to) : undefined;
+    if (unheld !== undefined) return unheld;
+  }
+  return undefined;
+}
+
 function isLeftToBacking(kind: number): boolean {
   return kind === UNALLOCATED || kind === UNALLOCATED_ALLOCATED;
 }

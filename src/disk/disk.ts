@@ -78,7 +78,7 @@ export class Disk {
 
   /** Fills `target` with the guest bytes from `offset` on. Throws `past-end`, and what readGuest throws. */
   *read(offset: number, target: Uint8Array): Request {
-    this.#check(offset, target.length);
+    this.checkRange(offset, target.length);
     if (this.#writer?.read) yield* this.#writer.read(offset, target);
     else yield* readRequest(this.image, offset, target, this.chain);
   }
@@ -86,7 +86,7 @@ export class Disk {
   /** Throws `past-end`, `read-only`, and what the format's writer throws. */
   *write(offset: number, bytes: Uint8Array): Request {
     const writer = this.#writable();
-    this.#check(offset, bytes.length);
+    this.checkRange(offset, bytes.length);
     if (bytes.length === 0) return;
     const from = roundDown(offset, writer.requestAlignment);
     const to = roundUp(offset + bytes.length, writer.requestAlignment);
@@ -97,7 +97,7 @@ export class Disk {
   /** Zeros, kept by the format in its own way where it has one. Throws as `write`, and `not-supported`. */
   *writeZeroes(offset: number, length: number, options: ZeroOptions = {}): Request {
     const writer = this.#writable();
-    this.#check(offset, length);
+    this.checkRange(offset, length);
     if (options.noFallback && !writer.strictZeroes && length > 0) throw noWay(this.image.format);
     const unit = writer.requestAlignment;
     const end = offset + length;
@@ -118,7 +118,7 @@ export class Disk {
    */
   *writeCompressed(offset: number, bytes: Uint8Array): Request {
     const writer = this.#writable();
-    this.#check(offset, bytes.length);
+    this.checkRange(offset, bytes.length);
     if (!writer.writeCompressed) throw notSupported(this.image.format, 'it holds no compressed clusters');
     const { clusterSize, size } = this.image;
     const end = offset + bytes.length;
@@ -133,7 +133,7 @@ export class Disk {
   /** Gives back the whole clusters of the range, where the format does that. */
   *discard(offset: number, length: number): Request {
     const writer = this.#writable();
-    this.#check(offset, length);
+    this.checkRange(offset, length);
     const unit = Math.max(this.image.clusterSize, 1);
     const from = roundUp(offset, unit);
     const end = offset + length;
@@ -176,7 +176,7 @@ export class Disk {
    * many bytes that stays so, up to `to`. Throws ImageError `invalid-entry`.
    */
   allocationAt(offset: number, to = this.size): AllocationRun {
-    this.#check(offset, to - offset);
+    this.checkRange(offset, to - offset);
     return allocationAt(this.image, offset, to);
   }
 
@@ -185,7 +185,8 @@ export class Disk {
     throw readOnly(this.image.device.name);
   }
 
-  #check(offset: number, length: number): void {
+  /** Throws ImageError `past-end` unless the range lies inside the disk. */
+  checkRange(offset: number, length: number): void {
     if (offset < 0 || length < 0 || offset + length > this.size) throw pastEnd(offset, length, this.size);
   }
 

@@ -1,5 +1,6 @@
 /** The status line: what is open, what it is becoming, what is not on disk yet, and what the last check said. */
 
+import { stoppedAt, stoppedWords } from '../session/breakpoints.ts';
 import type { LastCheck } from '../session/draft.ts';
 import { conversionWords } from '../session/running-conversion.ts';
 import type { Desk } from './desk.ts';
@@ -17,7 +18,8 @@ export function paintTitle({ session, picture, theme, host }: Desk, width: numbe
   const { clusters } = picture;
   // After copy-header the image is the target already; the source is what lies on the disk.
   const becoming = target?.format ?? (clusters?.target ? clusters.target.format : undefined);
-  const converting = conversionWords(session);
+  const stopped = stoppedAt(session);
+  const converting = stopped ? stoppedWords(stopped) : conversionWords(session);
   return paintStatus(
     {
       file: file.name.slice(file.name.lastIndexOf('/') + 1),

@@ -7,6 +7,7 @@ import type { CommitResult, CommitRules, CommitSource } from '../device/commit-s
 import { stagedSource } from '../device/staged-source.ts';
 import type { Driver, TargetRequest } from '../drivers/driver.ts';
 import { ImageError } from '../errors.ts';
+import { refuseStopped } from './breakpoints.ts';
 import { forksApart } from './forks.ts';
 import type { Session } from './session.ts';
 
@@ -21,6 +22,7 @@ export function* commitSteps(
 ): Generator<Progress, CommitResult> {
   const source = sourceOf(session);
   if (session.readOnly) throw session.readOnly;
+  refuseStopped(session);
   if (!options.dropForks) refuseForks(session);
   const work = commit(session.file, source, { ...options, journal: journalOf(session) });
   const result = yield* brokenOff(session, work);

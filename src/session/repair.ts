@@ -2,8 +2,8 @@
 import type { Progress } from '../bytes/progress.ts';
 import { type Choice, type Repaired, repair } from '../check/repair.ts';
 import { verdict, verdictWords } from '../check/verdict.ts';
-import { driverNamed } from '../drivers/registry.ts';
 import type { OpenContext } from '../drivers/driver.ts';
+import { driverNamed } from '../drivers/registry.ts';
 import type { Proposal, RepairDriver, Repairs } from '../drivers/repair.ts';
 import { ImageError } from '../errors.ts';
 import type { Session } from './session.ts';

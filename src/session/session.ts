@@ -16,7 +16,7 @@ import type { Moves } from '../device/branches.ts';
 import type { Device } from '../device/device.ts';
 import { FileDevice } from '../device/file.ts';
 import { StagedDevice, type Step } from '../device/staged.ts';
-import type { ConversionTarget, Driver, Image } from '../drivers/driver.ts';
+import type { ConversionTarget, Driver, Image, OpenContext } from '../drivers/driver.ts';
 import { driverNamed, probe } from '../drivers/registry.ts';
 import type { ImageError } from '../errors.ts';
 import type { Draft, LastCheck, Mark } from './draft.ts';
@@ -189,6 +189,11 @@ export class Session {
   /** The image and its backing files, as far as the follow policy opens them. */
   chain(): Chain {
     return this.#follower.chain(this.#image, this.file);
+  }
+
+  /** How the file's image is opened: what it names, as far as the follow policy allows, and what unlocks it. */
+  get context(): OpenContext {
+    return this.#follower.context(this.file);
   }
 
   /** Runs `work` as one step named `line`. */

