@@ -108,6 +108,7 @@ const PARTS = [
     test: /bytes.(fields.|hexdump)|drivers.\w+.(fields|trace|structures|refused)|drivers.refused|structure-list/,
     priority: 10,
   },
+  { name: 'lazy-search', test: /session.(search|fuzz)|drivers.\w+.lookalikes/, priority: 10 },
   { name: 'lazy-diff', test: /session.(diff|moment|step-changes)|commands.diff-|device.staged-view/, priority: 10 },
   { name: 'lazy-crash', test: /device.(crash-|recording|pieces|byte-log)|session.(crash|likeness|plan)/, priority: 10 },
   {

@@ -15,6 +15,7 @@ import { diff } from './diff.ts';
 import { discard } from './discard.ts';
 import { explain } from './explain.ts';
 import { exportCommand } from './export.ts';
+import { find } from './find.ts';
 import { finish } from './finish.ts';
 import { flush } from './flush.ts';
 import { back, follow, forward } from './follow.ts';
@@ -69,6 +70,7 @@ export const CATALOG: readonly Command[] = [
   follow,
   back,
   forward,
+  find,
   set,
   copy,
   exportCommand,

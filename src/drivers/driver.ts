@@ -324,6 +324,30 @@ export interface ConversionDriver {
   resume(device: Device, state: TargetState): ConversionTarget;
 }
 
+/** A structure of a format as it may stand anywhere in a file, told from its bytes alone: what `find` looks for. */
+export interface Lookalike {
+  /** `header`, `l2`: unique in the format. */
+  readonly name: string;
+  readonly doc: string;
+  /** Bytes: how many are judged at once, and what the places are multiples of. */
+  readonly length: number;
+  readonly align: number;
+  /**
+   * What speaks for it, in a few words; undefined: it is none. `at` is where the bytes stand; `around` reads others
+   * (zeros behind the end). Called for every place, so most calls must end early.
+   */
+  judge(bytes: Uint8Array, at: number, around: (offset: number, length: number) => Uint8Array): string | undefined;
+}
+
+/** Where lookalikes are sought, in so far as it is known. Bytes. */
+export interface Haystack {
+  readonly fileSize: number;
+  /** Of the format's own; one that is refused tells nothing. */
+  readonly image?: Image;
+  /** Where no image tells it. */
+  readonly clusterSize?: number;
+}
+
 export interface Driver {
   readonly name: string;
   /** Every declared structure, for docs, `print` and fuzzing. */
@@ -335,6 +359,8 @@ export interface Driver {
   open(device: Device, context: OpenContext): Image;
   /** What has a name in a file that `open` refuses, so that it can be mended. Absent: `open` refuses nothing. */
   openRefused?(device: Device, refused: ImageError): Image;
+  /** What can be told from bytes alone. Without a cluster size, what needs none. */
+  lookalikes?(haystack: Haystack): readonly Lookalike[];
   readonly conversion?: ConversionDriver;
   /** Absent: guest bytes of this format cannot be changed. */
   readonly writing?: WritingDriver;

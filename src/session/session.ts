@@ -37,6 +37,7 @@ import {
 } from './forks.ts';
 import type { Moment } from './moment.ts';
 import { adviceFor, advised, isRefusal, openLeniently, refuseFormless } from './refusal.ts';
+import type { Sought } from './search.ts';
 import { Trail } from './trail.ts';
 import { refuseGuess, refuseJournal } from './trust.ts';
 
@@ -66,6 +67,8 @@ export class Session {
   readOnly: ImageError | undefined;
   /** Where the cursor has been. */
   readonly trail = new Trail();
+  /** What was looked for last. */
+  sought: Sought | undefined;
   readonly #memoryLimit: number | undefined;
   /** What unlocks the image. */
   readonly passphrase: Uint8Array | undefined;

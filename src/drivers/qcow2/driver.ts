@@ -3,6 +3,7 @@ import { decode } from '../../bytes/struct.ts';
 import type { Driver } from '../driver.ts';
 import { Qcow2Image } from './image.ts';
 import { ENTRIES, HeaderV2, LAYOUTS, MAGIC } from './layout.ts';
+import { lookalikes } from './lookalikes.ts';
 import { openRefused } from './refused.ts';
 import { qcow2Repair } from './repair/driver.ts';
 import { qcow2Conversion } from './target.ts';
@@ -18,6 +19,7 @@ export const qcow2Driver: Driver = {
     return magic === MAGIC && version >= 2 ? 100 : 0;
   },
   open: (device, context) => Qcow2Image.open(device, context),
+  lookalikes: (haystack) => lookalikes(haystack),
   openRefused: (device, refused) => openRefused(device, refused),
   // A getter, so that who only looks at images need not load what builds them.
   get conversion() {

@@ -62,7 +62,7 @@ export function largestDisk(clusterSize: number, l2EntrySize: 8 | 16): number {
 }
 
 /** Bits of a compressed descriptor's offset field: 70 - cluster_bits, with cluster_bits of the image. */
-export function compressedOffsetBits(g: Geometry): number {
+export function compressedOffsetBits(g: Pick<Geometry, 'clusterBits'>): number {
   return 70 - g.clusterBits;
 }
 
@@ -70,7 +70,11 @@ export function compressedOffsetBits(g: Geometry): number {
  * Where a compressed cluster's stream lies: byte offset, and the most bytes it may occupy. `hi`, `lo` are the entry's
  * halves. The offset is exact below 2^53; bits above 55 set make it larger than any file.
  */
-export function compressedRange(g: Geometry, hi: number, lo: number): { offset: number; length: number } {
+export function compressedRange(
+  g: Pick<Geometry, 'clusterBits'>,
+  hi: number,
+  lo: number,
+): { offset: number; length: number } {
   const x = compressedOffsetBits(g);
   const offsetHi = hi & (2 ** (x - 32) - 1);
   const offset = offsetHi * 2 ** 32 + (lo >>> 0);

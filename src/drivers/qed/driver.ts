@@ -2,6 +2,7 @@
 import type { Driver } from '../driver.ts';
 import { QedImage } from './image.ts';
 import { ENTRIES, LAYOUTS, MAGIC } from './layout.ts';
+import { lookalikes } from './lookalikes.ts';
 import { openRefused } from './refused.ts';
 import { qedRepair } from './repair.ts';
 import { qedConversion } from './target.ts';
@@ -13,6 +14,7 @@ export const qedDriver: Driver = {
   entries: ENTRIES,
   probe: (head) => (new DataView(head.buffer, head.byteOffset).getUint32(0, true) === MAGIC ? 100 : 0),
   open: (device) => QedImage.open(device),
+  lookalikes: (haystack) => lookalikes(haystack),
   openRefused: (device, refused) => openRefused(device, refused),
   // A getter, so that who only looks at images need not load what builds them.
   get writing() {
