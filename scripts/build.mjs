@@ -96,6 +96,7 @@ const PARTS = [
     priority: 9,
   },
   { name: 'lazy-write', test: /src.disk|drivers.\w+.write\W/, priority: 10 },
+  { name: 'lazy-rescue', test: /src.evidence|drivers.\w+.rescue|session.rescue|bytes.crc/, priority: 11 },
   { name: 'lazy-programs', test: /src.host.programs/, priority: 9 },
   {
     name: 'lazy-prompt',

@@ -45,7 +45,7 @@ function roomOf(path: string): string {
   return CONTRACT.includes(name) ? 'drivers/contract' : `drivers/${name}`;
 }
 
-const CONTRACT = ['driver', 'finding', 'repair', 'writing'];
+const CONTRACT = ['driver', 'finding', 'repair', 'rescue', 'writing'];
 const FORMATS = ['drivers/qcow2', 'drivers/qed', 'drivers/raw'];
 const GROUND = ['bytes', 'errors'];
 const CORE = [...GROUND, 'device', 'drivers/contract'];
@@ -56,11 +56,13 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // The machine around the program: history, exported files, lesson files, other programs.
   host: GROUND,
   'drivers/contract': [...GROUND, 'device'],
+  // What a guest's disk tells about where on it a cluster lies: file systems, and no image format.
+  evidence: [...GROUND, 'device'],
   // What formats with two levels of tables share when they are built: no format of its own.
   'drivers/two-level': CORE,
   // What a file is that its driver refuses: no format of its own.
   'drivers/refused': CORE,
-  ...Object.fromEntries(FORMATS.map((format) => [format, [...CORE, 'drivers/two-level', 'drivers/refused']])),
+  ...Object.fromEntries(FORMATS.map((format) => [format, [...CORE, 'drivers/two-level', 'drivers/refused', 'evidence']])),
   'drivers/registry': [...CORE, ...FORMATS],
   'drivers/guest-io': CORE,
   // A disk as its guest sees it: reads through the chain, writes through a driver's writer.

@@ -38,6 +38,7 @@ import { read } from './read.ts';
 import { recover } from './recover.ts';
 import { redo } from './redo.ts';
 import { repair } from './repair.ts';
+import { rescue } from './rescue.ts';
 import { rollback } from './rollback.ts';
 import { save } from './save.ts';
 import { set } from './set.ts';
@@ -73,6 +74,7 @@ export const CATALOG: readonly Command[] = [
   find,
   set,
   copy,
+  rescue,
   exportCommand,
   read,
   write,

@@ -22,6 +22,7 @@ import type { Device } from '../device/device.ts';
 import type { ImageError, Reason } from '../errors.ts';
 import type { CheckReport } from './finding.ts';
 import type { RepairDriver } from './repair.ts';
+import type { RescueDriver } from './rescue.ts';
 import type { WritingDriver } from './writing.ts';
 
 /**
@@ -362,6 +363,8 @@ export interface Driver {
   /** What can be told from bytes alone. Without a cluster size, what needs none. */
   lookalikes?(haystack: Haystack): readonly Lookalike[];
   readonly conversion?: ConversionDriver;
+  /** Absent: nothing of this format can be found again once it is lost. */
+  readonly rescue?: RescueDriver;
   /** Absent: guest bytes of this format cannot be changed. */
   readonly writing?: WritingDriver;
   /** Absent: there is nothing to check, and so nothing to mend. */

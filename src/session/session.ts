@@ -83,6 +83,8 @@ export class Session {
   #check:
     | { readonly words: string; readonly isClean: boolean; readonly step: number; readonly at: unknown }
     | undefined;
+  /** The step being staged finds out what the format is: that it was guessed is no reason against it. */
+  settling = false;
   /** How often steps were committed. */
   commits = 0;
 
@@ -393,6 +395,7 @@ export class Session {
   /** Throws ImageError `guessed-format` where the format was guessed and the file could be something else. */
   checkWritable(): void {
     if (this.readOnly) throw this.readOnly;
-    if (this.probed) refuseGuess(this.file, this.#base.format);
+    const isGuess = this.probed && !this.settling && this.#markNow().format === this.#base.format;
+    if (isGuess) refuseGuess(this.file, this.#base.format);
   }
 }

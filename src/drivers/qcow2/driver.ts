@@ -6,6 +6,7 @@ import { ENTRIES, HeaderV2, LAYOUTS, MAGIC } from './layout.ts';
 import { lookalikes } from './lookalikes.ts';
 import { openRefused } from './refused.ts';
 import { qcow2Repair } from './repair/driver.ts';
+import { searchQcow2 } from './rescue/search.ts';
 import { qcow2Conversion } from './target.ts';
 import { qcow2Writing } from './write/writer.ts';
 
@@ -21,6 +22,7 @@ export const qcow2Driver: Driver = {
   open: (device, context) => Qcow2Image.open(device, context),
   lookalikes: (haystack) => lookalikes(haystack),
   openRefused: (device, refused) => openRefused(device, refused),
+  rescue: { search: (device, context) => searchQcow2(device, context) },
   // A getter, so that who only looks at images need not load what builds them.
   get conversion() {
     return qcow2Conversion;
