@@ -62,7 +62,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'drivers/two-level': CORE,
   // What a file is that its driver refuses: no format of its own.
   'drivers/refused': CORE,
-  ...Object.fromEntries(FORMATS.map((format) => [format, [...CORE, 'drivers/two-level', 'drivers/refused', 'evidence']])),
+  ...Object.fromEntries(
+    FORMATS.map((format) => [format, [...CORE, 'drivers/two-level', 'drivers/refused', 'evidence']]),
+  ),
   'drivers/registry': [...CORE, ...FORMATS],
   'drivers/guest-io': CORE,
   // A disk as its guest sees it: reads through the chain, writes through a driver's writer.
