@@ -36,11 +36,11 @@ function* mend(image: QedImage): Request<boolean> {
   const { device, geometry: g } = image;
   const survey = runToEnd(image.surveyed());
   for (const { offset, index } of survey.tables) {
-    yield* fire(device, index < 0 ? 'l1_update' : 'l2_update');
     const isRight = index < 0 ? isTable : isCluster;
     for (const { words, first, count } of new TableReader(device, PIECE_ENTRIES).pieces(offset, 0, g.tableEntries)) {
       for (let i = 0; i < count; i++) {
         if (isRight(g, entryValue(words, i))) continue;
+        yield* fire(device, index < 0 ? 'l1_update' : 'l2_update');
         device.write(offset + (first + i) * 8, entryBytes(0, 1, 0), index < 0 ? 'l1 table' : tableLabel(index));
       }
     }
