@@ -41,6 +41,11 @@ function* loadBlock(w: WriteState, offset: number, index: number): Request<Table
  * for that, which may have taken the very clusters: nothing is changed then, and the caller looks for free ones again.
  */
 export function* changeRefcounts(w: WriteState, offset: number, length: number, by: Count): Request<boolean> {
+  return yield* change(w, offset, length, by, true);
+}
+
+/** `wasUsed`: what falls to 0 may have had references in the file. */
+function* change(w: WriteState, offset: number, length: number, by: Count, wasUsed: boolean): Request<boolean> {
   if (length === 0) return true;
   const { clusterSize, refcountsPerBlock, refcountOrder } = w.g;
   const first = Math.floor(offset / clusterSize);
@@ -73,7 +78,7 @@ export function* changeRefcounts(w: WriteState, offset: number, length: number, 
       w.blocks.mark(block, from, to);
       if (after > 0) continue;
       w.firstFree = Math.min(w.firstFree, cluster);
-      w.noteFreed(cluster);
+      if (wasUsed) w.noteFreed(cluster);
       forget(w, cluster);
       if (block.offset === cluster * clusterSize) block = undefined;
     }
@@ -103,7 +108,7 @@ function* undo(w: WriteState, first: number, end: number, by: Count): Request {
   if (end <= first || w.isDead) return;
   const { clusterSize } = w.g;
   try {
-    yield* changeRefcounts(w, first * clusterSize, (end - first) * clusterSize, by < 0 ? 1 : -1);
+    yield* change(w, first * clusterSize, (end - first) * clusterSize, by < 0 ? 1 : -1, false);
   } catch {
     // What made the first attempt fail may make this one fail too: then clusters are leaked.
   }

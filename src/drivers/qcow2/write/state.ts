@@ -21,8 +21,6 @@ import { ioFailure, noMedium } from './complaints.ts';
 import { PairTable } from './pair-table.ts';
 import { TableCache } from './table-cache.ts';
 
-/** Bytes of L2 entries that are loaded, looked at and written together. */
-const SLICE = 4096;
 /** Memory for clean tables, bytes: as much as QEMU takes for L2 tables, and a little of refcounts. */
 const L2_MEMORY = 16 * 1024 * 1024;
 const BLOCK_MEMORY = 4 * 1024 * 1024;
@@ -52,7 +50,7 @@ export class WriteState {
   refTable: PairTable;
   readonly l2: TableCache;
   readonly blocks: TableCache;
-  /** Bytes of one slice of an L2 table. */
+  /** Bytes of L2 entries that are loaded and looked at together: a whole table, as QEMU has it unless told otherwise. */
   readonly sliceSize: number;
   readonly claims: Claims;
   readonly inFlight = new Set<InFlight>();
@@ -81,7 +79,7 @@ export class WriteState {
     this.g = g;
     this.l1 = PairTable.read(device, g.l1Offset, g.l1Entries);
     this.refTable = PairTable.read(device, g.refcountTableOffset, (g.refcountTableClusters * g.clusterSize) / 8);
-    this.sliceSize = Math.min(SLICE, g.clusterSize);
+    this.sliceSize = g.clusterSize;
     this.incompatible = header.incompatible_features.lo;
     this.lazyRefcounts = lazyRefcounts;
     this.dataFileRaw = image.dataFile?.raw ?? false;
@@ -90,7 +88,7 @@ export class WriteState {
     this.l2 = new TableCache(device, {
       name: 'l2 table',
       unit: this.sliceSize,
-      limit: L2_MEMORY / this.sliceSize,
+      limit: Math.max(8, L2_MEMORY / this.sliceSize),
       loaded: 'l2_load',
       written: 'l2_update',
       guard: (offset, length) => this.guard(offset, length, 'active-l2'),
