@@ -3,7 +3,7 @@ import { HEX_LINE } from '../bytes/hexdump.ts';
 import type { Progress } from '../bytes/progress.ts';
 import { hex, sizeText } from '../bytes/size.ts';
 import { ImageError } from '../errors.ts';
-import { pieceEnd, readGuestBytes } from '../session/guest.ts';
+import { checkGuestRange, pieceEnd, readGuestBytes } from '../session/guest.ts';
 import type { Session } from '../session/session.ts';
 import { imageCommand } from './command.ts';
 import { byte, flag, flagWith, list, offset, size } from './params.ts';
@@ -79,12 +79,10 @@ export const read = imageCommand({
 function* piecesOf(session: Session, from: number, total: number): Generator<readonly [number, Uint8Array]> {
   const buffer = new Uint8Array(Math.min(PIECE, total));
   const end = from + total;
-  if (total === 0) readGuestBytes(session, from, buffer);
+  checkGuestRange(session, from, total);
   for (let at = from; at < end; ) {
     const to = Math.min(at + PIECE, pieceEnd(at, end));
     const bytes = buffer.subarray(0, to - at);
-    // The end of the whole range is the one that must lie inside the disk.
-    if (at === from) readGuestBytes(session, end, bytes.subarray(0, 0));
     readGuestBytes(session, at, bytes);
     yield [at, bytes];
     at = to;

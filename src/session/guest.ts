@@ -43,6 +43,11 @@ export function readGuestBytes(session: Session, offset: number, target: Uint8Ar
   runRequest(disk.read(offset, target));
 }
 
+/** Throws ImageError `past-end` unless the range lies inside the disk. */
+export function checkGuestRange(session: Session, offset: number, length: number): void {
+  new Disk(session.image).checkRange(offset, length);
+}
+
 /** The end of the piece that begins at `at`: the next multiple of 64 MiB, or `end`. */
 export function pieceEnd(at: number, end: number): number {
   return Math.min(at - (at % PIECE) + PIECE, end);
