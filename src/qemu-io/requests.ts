@@ -1,16 +1,16 @@
 /**
  * Requests at work: those a command waits for, and those that were only started and go on by themselves. All run at
- * once to their end, unless a breakpoint suspends them.
+ * once to their end, unless a breakpoint suspends them, or another request that has to come first.
  *
  *  1. What a started request has to say is said when the program next waits: at the end of the next request that is
  *     waited for, at the prompt, at aio_flush, at the end.
  *  2. Who waits for a suspended request that nothing can resume waits for ever, as in QEMU.
  */
-import type { Request } from '../device/events.ts';
+import type { Request, Suspension } from '../device/events.ts';
 import { ImageError } from '../errors.ts';
 
 interface Suspended {
-  readonly tag: string;
+  readonly at: Suspension;
   readonly request: Request<unknown>;
   readonly done: (error: ImageError | undefined) => void;
 }
@@ -28,10 +28,15 @@ export class Requests {
   /** Runs to the end. Throws what it throws. */
   run<T>(request: Request<T>): T {
     try {
-      const step = request.next();
-      if (!step.done) this.#wait();
-      return (step as IteratorReturnResult<T>).value;
+      for (;;) {
+        const step = request.next();
+        if (step.done) return step.value;
+        const { ready } = step.value;
+        if (!ready) this.#wait();
+        while (!ready()) if (!this.#wake()) this.#wait();
+      }
     } finally {
+      this.#wake();
       this.settle();
     }
   }
@@ -39,6 +44,7 @@ export class Requests {
   /** Starts it; `done` is called when it has ended and the program next waits. */
   start(request: Request<unknown>, done: (error: ImageError | undefined) => void): void {
     this.#goOn(request, done);
+    this.#wake();
   }
 
   /** Lets started requests that have ended say so. */
@@ -57,12 +63,11 @@ export class Requests {
   }
 
   isSuspended(tag: string): boolean {
-    return this.#suspended.some((one) => one.tag === tag);
+    return this.#suspended.some(({ at }) => !at.ready && at.tag === tag);
   }
 
   /** Waits until a request with this tag is suspended. */
   awaitSuspension(tag: string): void {
-    this.settle();
     if (!this.isSuspended(tag)) this.#wait();
   }
 
@@ -70,13 +75,26 @@ export class Requests {
   resume(tag: string, all: boolean, told: () => void): boolean {
     let any = false;
     for (;;) {
-      const at = this.#suspended.findLastIndex((one) => one.tag === tag);
-      if (at < 0) return any;
-      const [{ request, done }] = this.#suspended.splice(at, 1) as [Suspended];
+      const index = this.#suspended.findLastIndex(({ at }) => !at.ready && at.tag === tag);
+      if (index < 0) return any;
+      const [{ request, done }] = this.#suspended.splice(index, 1) as [Suspended];
       any = true;
       told();
       this.#goOn(request, done);
+      this.#wake();
       if (!all) return true;
+    }
+  }
+
+  /** Goes on with those that waited for another one and need not any more. */
+  #wake(): boolean {
+    let any = false;
+    for (;;) {
+      const index = this.#suspended.findIndex(({ at }) => at.ready?.());
+      if (index < 0) return any;
+      const [{ request, done }] = this.#suspended.splice(index, 1) as [Suspended];
+      any = true;
+      this.#goOn(request, done);
     }
   }
 
@@ -84,7 +102,7 @@ export class Requests {
     try {
       const step = request.next();
       if (step.done) this.#ended.push(() => done(undefined));
-      else this.#suspended.push({ tag: step.value.tag, request, done });
+      else this.#suspended.push({ at: step.value, request, done });
     } catch (error) {
       if (!(error instanceof ImageError)) throw error;
       this.#ended.push(() => done(error));
