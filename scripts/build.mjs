@@ -97,6 +97,7 @@ const PARTS = [
   },
   { name: 'lazy-write', test: /src.disk|drivers.\w+.write\W/, priority: 10 },
   { name: 'lazy-rescue', test: /src.evidence|drivers.\w+.rescue|session.rescue|bytes.crc/, priority: 11 },
+  { name: 'lazy-qemu-io', test: /src.qemu-io|device.blkdebug|src.host.(line-input|pattern-file)/, priority: 11 },
   { name: 'lazy-programs', test: /src.host.programs/, priority: 9 },
   {
     name: 'lazy-prompt',

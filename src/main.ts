@@ -9,6 +9,7 @@
  *  3. A reader that has gone away (EPIPE) ends the program quietly.
  */
 import { fstatSync, writeSync } from 'node:fs';
+import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createInterface as createQuestion } from 'node:readline/promises';
 import type { Invocation, Settings } from './commands/argv.ts';
@@ -70,7 +71,18 @@ function isTerminal(fd: 0 | 1 | 2): boolean {
   return (fd === STDOUT ? process.stdout : process.stderr).isTTY === true;
 }
 
+/** The name of a program that Platter is when it is called by it. */
+const QEMU_IO = 'qemu-io';
+
+async function asQemuIo(args: readonly string[]): Promise<number> {
+  const { qemuIo } = await import('./qemu-io/run.ts');
+  const [stdinIsTerminal, stdoutIsTerminal] = [isTerminal(STDIN), isTerminal(STDOUT)];
+  return qemuIo(args, { out, err, stdinIsTerminal, stdoutIsTerminal, version: PLATTER_VERSION });
+}
+
 async function main(argv: readonly string[]): Promise<number> {
+  if (argv[0] === '--qemu-io') return asQemuIo(argv.slice(1));
+  if (basename(process.argv[1] ?? '') === QEMU_IO) return asQemuIo(argv);
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) return version();
   if (argv[0] === '--get-completions') {
     const { bashCompletion, shellCompletion } = await import('./commands/shell-completion.ts');

@@ -34,6 +34,8 @@ const LOCK = /^\d+: (POSIX|OFDLCK|FLOCK)\s+\S+\s+(READ|WRITE)\s+-?\d+ ([0-9a-f]+
 /** Bytes by which QEMU says that it writes or resizes. */
 const QEMU_WRITES = [101, 103] as const;
 const QEMU_BYTES = { first: 100, last: 203 } as const;
+/** The first of the bytes by which QEMU says what it does not share. */
+const QEMU_DENIES = 200;
 
 /** The locks that are held; those only waited for (`->`), leases and delegations are none. */
 export function parseLocks(text: string): Lock[] {
@@ -73,6 +75,31 @@ export function inUse(file: FileDevice): InUse {
   if (!meaning.heldForReading) return meaning;
   const byPid = holderOf(names);
   return byPid === undefined ? meaning : { ...meaning, byPid, byName: processName(byPid) };
+}
+
+/** QEMU's permissions, by the bytes it locks for them. */
+const PERMISSIONS = ['consistent read', 'write', 'write unchanged', 'resize'] as const;
+type Permission = (typeof PERMISSIONS)[number];
+
+export interface LockNeeds {
+  readonly uses: readonly Permission[];
+  /** What nobody else may use meanwhile. */
+  readonly denies: readonly Permission[];
+}
+
+/** What QEMU would say that it cannot lock, with others' locks as they are; undefined: nothing stands against it. */
+export function lockConflict(file: FileDevice, { uses, denies }: LockNeeds): string | undefined {
+  const names = fileNames(file);
+  const held = locksIn('/proc/locks').filter((lock) => names.has(lock.file));
+  if (held.length === 0) return undefined;
+  const others = without(held, locksOfProcess('self', names));
+  const isHeld = (byte: number): boolean => others.some(({ start, end }) => start <= byte && byte <= end);
+  const first = (wanted: readonly Permission[], base: number): Permission | undefined =>
+    PERMISSIONS.find((one, i) => wanted.includes(one) && isHeld(base + i));
+  const used = first(uses, QEMU_DENIES);
+  if (used !== undefined) return `Failed to get "${used}" lock`;
+  const denied = first(denies, QEMU_BYTES.first);
+  return denied === undefined ? undefined : `Failed to get shared "${denied}" lock`;
 }
 
 /** Throws ImageError `in-use` when anybody else holds the file. */

@@ -75,6 +75,7 @@ const NUMBERS: Readonly<Record<string, number>> = {
   'too-many-files': 24,
   'not-supported': ENOTSUP,
   unaligned: EINVAL,
+  'invalid-argument': EINVAL,
   'no-medium': ENOMEDIUM,
 };
 

@@ -59,9 +59,13 @@ export const read: Command = {
     let count: Strtosz | undefined;
     const operands = optionsOf(voice, 'read', called, words, 'bCl:pP:qs:v', (option, argument) => {
       if (option === 'b') fromVmState = true;
-      else if (option === 's') return (start = sizeArgument(voice, argument)) !== undefined;
-      else if (option === 'l') return (count = sizeArgument(voice, argument)) !== undefined;
-      else return takeWish(voice, wished, option, argument);
+      else if (option === 's') {
+        start = sizeArgument(voice, argument);
+        return start !== undefined;
+      } else if (option === 'l') {
+        count = sizeArgument(voice, argument);
+        return count !== undefined;
+      } else return takeWish(voice, wished, option, argument);
       return true;
     });
     if (!operands) return false;
@@ -99,7 +103,10 @@ export const read: Command = {
 
 /** The VM state is read and written in sectors; says which of the two is none. */
 export function areSectors(voice: Voice, offset: Strtosz, length: Strtosz): boolean {
-  for (const [name, { value, exact }] of [['offset', offset], ['count', length]] as const) {
+  for (const [name, { value, exact }] of [
+    ['offset', offset],
+    ['count', length],
+  ] as const) {
     if (value % SECTOR === 0) continue;
     voice.say(`${exact} is not a sector-aligned value for '${name}'\n`);
     return false;

@@ -1,6 +1,7 @@
 /** What a request that has ended comes to in print: its two lines, its line for machines, and its bytes. */
-import { hexSum } from '../bytes/strtosz.ts';
+
 import { sizeText } from '../bytes/size.ts';
+import { hexSum } from '../bytes/strtosz.ts';
 import type { Voice } from './voice.ts';
 
 export interface Ended {
@@ -22,7 +23,9 @@ export function report(voice: Voice, { verb, offset, asked, done, forMachines, s
   }
   const time = seconds >= 1 ? clock(seconds) : `${seconds.toFixed(2).padStart(5, '0')} sec`;
   voice.say(`${verb} ${done}/${asked} bytes at offset ${offset}\n`);
-  voice.say(`${sizeText(done)}, 1 ops; ${time} (${rateText(done / seconds)}/sec and ${(1 / seconds).toFixed(4)} ops/sec)\n`);
+  voice.say(
+    `${sizeText(done)}, 1 ops; ${time} (${rateText(done / seconds)}/sec and ${(1 / seconds).toFixed(4)} ops/sec)\n`,
+  );
 }
 
 /** `0:00:01.25` */

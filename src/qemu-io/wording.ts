@@ -35,8 +35,10 @@ export const USAGE = [
   .map((line) => `${line}\n`)
   .join('');
 
-export const VERSION =
-  'qemu-io version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)' +
-  '\n' +
-  'Copyright (c) 2003-2022 Fabrice Bellard and the QEMU Project developers' +
-  '\n';
+/** `version`: Platter's own, where QEMU names its package. */
+export function versionText(version: string): string {
+  return (
+    `qemu-io version 7.2.22 (Platter ${version})\n` +
+    'Copyright (c) 2003-2022 Fabrice Bellard and the QEMU Project developers\n'
+  );
+}

@@ -1,0 +1,60 @@
+/** What commands work on: what is open, the requests under way, where words go. */
+import { runRequest } from '../device/events.ts';
+import { ImageError } from '../errors.ts';
+import { errnoOf, strerror } from './errno.ts';
+import type { Flags } from './flags.ts';
+import { PLAIN } from './flags.ts';
+import { Requests } from './requests.ts';
+import type { Secrets } from './secrets.ts';
+import type { Voice } from './voice.ts';
+import type { Volume } from './volume.ts';
+
+export class Shell {
+  readonly voice: Voice;
+  readonly requests: Requests;
+  readonly secrets: Secrets = new Map();
+  /** File names are option strings. */
+  imageOptions = false;
+  /** What `open` begins with. */
+  readonly plain: Flags = PLAIN;
+  leaving = false;
+  #volume: Volume | undefined;
+
+  constructor(voice: Voice, waitForEver: () => never) {
+    this.voice = voice;
+    this.requests = new Requests(waitForEver);
+  }
+
+  get isOpen(): boolean {
+    return this.#volume !== undefined;
+  }
+
+  /** What is open. Commands that need it run only when there is. */
+  get volume(): Volume {
+    if (!this.#volume) throw new Error('no image is open, and a command that needs one runs');
+    return this.#volume;
+  }
+
+  take(volume: Volume): void {
+    this.#volume = volume;
+  }
+
+  /** Ends what was started, and closes what is open. */
+  close(): void {
+    this.requests.drain();
+    const volume = this.#volume;
+    if (!volume) return;
+    this.#volume = undefined;
+    try {
+      runRequest(volume.close());
+    } catch (error) {
+      if (!(error instanceof ImageError)) throw error;
+      const why = strerror(errnoOf(error));
+      if (volume.opened.format === 'qcow2') {
+        this.voice.complain(`Failed to flush the L2 table cache: ${why}`);
+        this.voice.complain(`Failed to flush the refcount block cache: ${why}`);
+      }
+    }
+    for (const file of volume.opened.files) file.close();
+  }
+}
