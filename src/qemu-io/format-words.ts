@@ -37,3 +37,12 @@ export function backingName(image: string, name: string): string {
   const slash = image.lastIndexOf('/');
   return slash < 0 ? name : image.slice(0, slash + 1) + name;
 }
+
+/** What is said when the caches of a format cannot be written as the image is closed. */
+const CACHES: Readonly<Record<string, readonly string[]>> = {
+  qcow2: ['Failed to flush the L2 table cache', 'Failed to flush the refcount block cache'],
+};
+
+export function closeComplaints(format: string, error: ImageError): string[] {
+  return (CACHES[format] ?? []).map((cache) => `${cache}: ${strerror(errnoOf(error))}`);
+}

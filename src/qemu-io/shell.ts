@@ -1,9 +1,9 @@
 /** What commands work on: what is open, the requests under way, where words go. */
 import { runRequest } from '../device/events.ts';
 import { ImageError } from '../errors.ts';
-import { errnoOf, strerror } from './errno.ts';
 import type { Flags } from './flags.ts';
 import { PLAIN } from './flags.ts';
+import { closeComplaints } from './format-words.ts';
 import { Requests } from './requests.ts';
 import type { Secrets } from './secrets.ts';
 import type { Voice } from './voice.ts';
@@ -49,11 +49,7 @@ export class Shell {
       runRequest(volume.close());
     } catch (error) {
       if (!(error instanceof ImageError)) throw error;
-      const why = strerror(errnoOf(error));
-      if (volume.opened.format === 'qcow2') {
-        this.voice.complain(`Failed to flush the L2 table cache: ${why}`);
-        this.voice.complain(`Failed to flush the refcount block cache: ${why}`);
-      }
+      for (const what of closeComplaints(volume.opened.format, error)) this.voice.complain(what);
     }
     for (const file of volume.opened.files) file.close();
   }
