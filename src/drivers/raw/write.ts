@@ -105,11 +105,19 @@ class RawWriter implements ImageWriter {
     yield* fire(this.#device, 'pwritev_done');
   }
 
+  /** What is zero already is left alone, so that holes stay holes. */
   #zero(guest: number, length: number): void {
+    const device = this.#device;
     const zeros = new Uint8Array(Math.min(Math.max(length, 0), PIECE));
-    for (let done = 0; done < length; done += PIECE) {
-      this.#device.write(guest + done, zeros.subarray(0, Math.min(PIECE, length - done)), 'zeros');
+    const there = new Uint8Array(zeros.length);
+    const end = guest + Math.max(length, 0);
+    for (let at = guest; at < Math.min(end, device.size); at += PIECE) {
+      const part = there.subarray(0, Math.min(PIECE, Math.min(end, device.size) - at));
+      device.read(at, part);
+      if (Buffer.compare(part, zeros.subarray(0, part.length)) === 0) continue;
+      device.write(at, zeros.subarray(0, part.length), 'zeros');
     }
+    if (end > device.size) device.resize(end);
   }
 }
 

@@ -180,9 +180,15 @@ export class QedWriter implements ImageWriter {
 
   /** `length` bytes from below to the file; a zero cluster hides what is below it. */
   *#copyUp(guest: number, host: number, length: number, isZero: boolean): Request {
+    if (length === 0) return;
+    if (isZero || !this.#below) {
+      yield* fire(this.#device, 'cow_write');
+      this.#zeros(host, length, 'guest data');
+      return;
+    }
     for (let at = 0; at < length; at += PIECE) {
       const piece = new Uint8Array(Math.min(PIECE, length - at));
-      if (!isZero) yield* this.#readBelow(guest + at, piece);
+      yield* this.#readBelow(guest + at, piece);
       yield* this.#put(host + at, piece, 'cow_write');
     }
   }
@@ -228,10 +234,14 @@ export class QedWriter implements ImageWriter {
     this.#zeros(host, length, 'guest data');
   }
 
+  /** Zeros behind the end of the file need not be written: it grows, and what is new reads as zeros. */
   #zeros(host: number, length: number, what: string): void {
-    for (let at = 0; at < length; at += PIECE) {
-      this.#device.write(host + at, new Uint8Array(Math.min(PIECE, length - at)), what);
+    const device = this.#device;
+    const written = Math.max(Math.min(device.size - host, length), 0);
+    for (let at = 0; at < written; at += PIECE) {
+      device.write(host + at, new Uint8Array(Math.min(PIECE, written - at)), what);
     }
+    if (written < length) device.resize(host + length);
   }
 
   /** The next clusters of the file. */
