@@ -5,10 +5,11 @@
  *  1. One answer is contiguous in the file, within one slice's worth of decisions at a time, as in QEMU.
  *  2. A part of the request that meets clusters another request is still writing waits, or ends before them.
  */
-import { hex, roundUp } from '../../../bytes/size.ts';
+import { roundUp } from '../../../bytes/size.ts';
 import type { Request } from '../../../device/events.ts';
 import { SUBCLUSTERS } from '../geometry.ts';
 import { allocateClusters, allocateClustersAt } from './allocate.ts';
+import { numeral } from './complaints.ts';
 import {
   COMPRESSED,
   entryAt,
@@ -105,7 +106,7 @@ function inPlace(
   const { host } = first;
   const skip = guest % g.clusterSize;
   if (host % g.clusterSize !== 0) {
-    throw w.corruption(`Cluster allocation offset ${hex(host)} unaligned (guest offset: ${hex(guest)})`);
+    throw w.corruption(`Data cluster offset ${numeral(host)} unaligned (guest offset: ${numeral(guest)})`);
   }
   if (at !== undefined && host !== at - (at % g.clusterSize)) return { host, length: 0 };
   const wanted = Math.min(Math.ceil((skip + length) / g.clusterSize), sliceEntries(w) - index);
@@ -139,7 +140,6 @@ function* fresh(
   if (g.dataFile) host = guest - skip;
   else if (at === undefined) {
     host = yield* allocateClusters(w, clusters * g.clusterSize);
-    if (host === 0) throw w.corruption('Preventing invalid allocation of data cluster at offset 0');
   } else {
     host = at - (at % g.clusterSize);
     clusters = yield* allocateClustersAt(w, host, clusters);
@@ -230,5 +230,5 @@ function copyTo(w: WriteState, keeps: boolean, kind: number, allocated: number, 
 
 export function invalidEntry(w: WriteState, guest: number, index: number): Error {
   const table = w.l1.at(l1Index(w, guest));
-  return w.corruption(`Invalid cluster entry found (L2 offset: ${hex(table)}, L2 index: ${hex(index)})`);
+  return w.corruption(`Invalid cluster entry found (L2 offset: ${numeral(table)}, L2 index: ${numeral(index)})`);
 }

@@ -2,6 +2,7 @@
  * What a request on a qcow2 image can fail with: one stable code for each errno that QEMU would answer, the codes that
  * device/io-error.ts gives the same errno where there are any.
  */
+import { hex } from '../../../bytes/size.ts';
 import { ImageError, type Where } from '../../../errors.ts';
 
 /** EIO. */
@@ -32,4 +33,9 @@ export function invalid(what: string): ImageError {
 /** ENOTSUP. */
 export function notSupported(what: string): ImageError {
   return new ImageError({ code: 'not-supported', class: 'unsupported', what: `qcow2: ${what}` });
+}
+
+/** A number in a message as C prints it with `%#x`: zero has no prefix. */
+export function numeral(value: number): string {
+  return value === 0 ? '0' : hex(value);
 }

@@ -2,13 +2,12 @@
  * Guest bytes as the tables in memory say: what reads ask for, and what is copied around a write. Run by run, within a
  * slice; each kind with the instants that QEMU fires for it.
  */
-import { hex } from '../../../bytes/size.ts';
 import { fire, type Request } from '../../../device/events.ts';
 import { ImageError } from '../../../errors.ts';
 import { readCompressedCluster } from '../compressed.ts';
 import { compressedRange, SUBCLUSTERS } from '../geometry.ts';
 import { invalidEntry } from './allocation.ts';
-import { ioFailure } from './complaints.ts';
+import { ioFailure, numeral } from './complaints.ts';
 import {
   COMPRESSED,
   type Entry,
@@ -63,7 +62,7 @@ export function* runAt(w: WriteState, guest: number, limit: number): Request<Run
 function checkEntry(w: WriteState, guest: number, index: number, kind: SubclusterKind, entry: Entry): void {
   const { g } = w;
   if (kind === INVALID) throw invalidEntry(w, guest, index);
-  const place = (): string => `(L2 offset: ${hex(w.l1.at(l1Index(w, guest)))}, L2 index: ${hex(index)})`;
+  const place = (): string => `(L2 offset: ${numeral(w.l1.at(l1Index(w, guest)))}, L2 index: ${numeral(index)})`;
   if (g.version < 3 && (kind === ZERO_PLAIN || kind === ZERO_ALLOCATED)) {
     throw w.corruption(`Zero cluster entry found in pre-v3 image ${place()}`);
   }
@@ -72,12 +71,12 @@ function checkEntry(w: WriteState, guest: number, index: number, kind: Subcluste
   }
   if (kind !== NORMAL && kind !== ZERO_ALLOCATED && kind !== UNALLOCATED_ALLOCATED) return;
   if (entry.host % g.clusterSize !== 0) {
-    throw w.corruption(`Cluster allocation offset ${hex(entry.host)} unaligned ${place()}`);
+    throw w.corruption(`Cluster allocation offset ${numeral(entry.host)} unaligned ${place()}`);
   }
   const cluster = guest - (guest % g.clusterSize);
   if (g.dataFile && entry.host !== cluster) {
     throw w.corruption(
-      `External data file host cluster offset ${hex(entry.host)} does not match guest cluster offset: ${hex(cluster)}, L2 index: ${hex(index)})`,
+      `External data file host cluster offset ${numeral(entry.host)} does not match guest cluster offset: ${numeral(cluster)}, L2 index: ${numeral(index)})`,
     );
   }
 }

@@ -9,7 +9,7 @@
 import { hex } from '../../../bytes/size.ts';
 import { fire, type Request } from '../../../device/events.ts';
 import { HeaderV2 } from '../layout.ts';
-import { invalid, tooLarge } from './complaints.ts';
+import { invalid, numeral, tooLarge } from './complaints.ts';
 import { type Count, countAt, largestCount, setCount } from './counts.ts';
 import { entryBytes } from './pair-table.ts';
 import type { WriteState } from './state.ts';
@@ -31,7 +31,7 @@ export function* refcountOf(w: WriteState, cluster: number): Request<number> {
 /** Throws, having marked the image corrupt, where the refcount table's entry is no cluster. */
 function* loadBlock(w: WriteState, offset: number, index: number): Request<Table> {
   if (offset % w.g.clusterSize !== 0) {
-    throw w.corruption(`Refblock offset ${hex(offset)} unaligned (reftable index: ${hex(index)})`);
+    throw w.corruption(`Refblock offset ${numeral(offset)} unaligned (reftable index: ${numeral(index)})`);
   }
   return yield* w.blocks.get(offset, index);
 }

@@ -5,11 +5,10 @@
  *  1. A new L2 table is durable, and so is its refcount, before the L1 entry leads to it.
  *  2. The L1 table moves as a whole; the header names it once it is durable.
  */
-import { hex } from '../../../bytes/size.ts';
 import { fire, type Request } from '../../../device/events.ts';
 import { HeaderV2, LIMITS } from '../layout.ts';
 import { allocateClusters, freeClusters } from './allocate.ts';
-import { tooLarge } from './complaints.ts';
+import { numeral, tooLarge } from './complaints.ts';
 import { entryBytes } from './pair-table.ts';
 import type { WriteState } from './state.ts';
 import type { Table } from './table-cache.ts';
@@ -52,7 +51,7 @@ export function* sliceToChange(w: WriteState, guest: number): Request<Table> {
 }
 
 function unaligned(w: WriteState, table: number, index: number): Error {
-  return w.corruption(`L2 table offset ${hex(table)} unaligned (L1 index: ${hex(index)})`);
+  return w.corruption(`L2 table offset ${numeral(table)} unaligned (L1 index: ${numeral(index)})`);
 }
 
 function* load(w: WriteState, guest: number, table: number, index: number): Request<Table> {
