@@ -81,7 +81,7 @@ const PARTS = [
   { name: 'lazy-yargs', test: /node_modules.(yargs|cliui|y18n|escalade|get-caller-file)|to-yargs/, priority: 9 },
   { name: 'lazy-colours', test: /node_modules.chalk|to-text-colours/, priority: 9 },
   { name: 'lazy-width', test: WIDTHS, priority: 9 },
-  { name: 'lazy-zstd', test: /fzstd|qcow2.compressed/, priority: 9 },
+  { name: 'lazy-zstd', test: /fzstd|qcow2.compressed|bytes.zstd/, priority: 9 },
   { name: 'lazy-crypto', test: /qcow2.crypto|src.host.secret/, priority: 9 },
   {
     name: 'lazy-repair',
