@@ -45,7 +45,7 @@ function roomOf(path: string): string {
   return CONTRACT.includes(name) ? 'drivers/contract' : `drivers/${name}`;
 }
 
-const CONTRACT = ['driver', 'finding', 'repair', 'rescue', 'writing'];
+const CONTRACT = ['driver', 'finding', 'repair', 'rescue', 'sector-cipher', 'writing'];
 const FORMATS = ['drivers/qcow2', 'drivers/qed', 'drivers/raw'];
 const GROUND = ['bytes', 'errors'];
 const CORE = [...GROUND, 'device', 'drivers/contract'];

@@ -23,6 +23,7 @@ import type { ImageError, Reason } from '../errors.ts';
 import type { CheckReport } from './finding.ts';
 import type { RepairDriver } from './repair.ts';
 import type { RescueDriver } from './rescue.ts';
+import type { SectorCipher } from './sector-cipher.ts';
 import type { WritingDriver } from './writing.ts';
 
 /**
@@ -200,17 +201,6 @@ export interface Image {
   encodeField(path: string, value: string): FieldWrite;
   /** The way of the guest byte to its host byte. Throws ImageError `past-end`. */
   trace(guest: number): readonly Hop[];
-}
-
-/**
- * Encryption of guest data, sector by sector, in place. `guest` and `host` (bytes) are multiples of `sectorSize`, and so
- * are lengths: which of the two an IV counts is the format's business.
- */
-export interface SectorCipher {
-  /** Bytes. */
-  readonly sectorSize: number;
-  decrypt(guest: number, host: number, bytes: Uint8Array): void;
-  encrypt(guest: number, host: number, bytes: Uint8Array): void;
 }
 
 /** Opens files named inside an image, where the user allowed it. */

@@ -12,10 +12,11 @@ import {
   UNALLOCATED,
   UNALLOCATED_ALLOCATED,
 } from '../bytes/extents.ts';
-import { hex, roundDown, roundUp } from '../bytes/size.ts';
+import { hex, roundDown } from '../bytes/size.ts';
 import { fire, type Request, runRequest } from '../device/events.ts';
 import { ImageError } from '../errors.ts';
 import type { Image } from './driver.ts';
+import { readDecrypted } from './sector-cipher.ts';
 
 /**
  * Fills `target` with the guest bytes from `offset` (bytes) on. `chain` is the backing image, then its own, and so on:
@@ -109,12 +110,7 @@ export function readEncrypted(image: Image, guest: number, host: number, target:
       tryThis: '--object secret,id=s0,file=FILE --key-secret s0',
     });
   }
-  const before = guest % cipher.sectorSize;
-  const length = roundUp(before + target.length, cipher.sectorSize);
-  const whole = length === target.length ? target : new Uint8Array(length);
-  dataDeviceOf(image, guest).read(host - before, whole);
-  cipher.decrypt(guest - before, host - before, whole);
-  if (whole !== target) target.set(whole.subarray(before, before + target.length));
+  readDecrypted(dataDeviceOf(image, guest), cipher, guest, host, target);
 }
 
 /** Cluster by cluster: a compressed run has no host range of its own. */

@@ -18,9 +18,9 @@ import type {
   MappingRows,
   OpenContext,
   Region,
-  SectorCipher,
 } from '../driver.ts';
 import type { CheckReport } from '../finding.ts';
+import type { SectorCipher } from '../sector-cipher.ts';
 import { type Bitmap, type Bitmaps, readBitmaps } from './bitmaps.ts';
 import { readCompressedCluster } from './compressed.ts';
 import { unlock } from './crypto/unlock.ts';

@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto';
 import { decode } from '../../../bytes/struct.ts';
 import { type Device, readBytes } from '../../../device/device.ts';
 import { ImageError } from '../../../errors.ts';
-import type { SectorCipher } from '../../driver.ts';
+import type { SectorCipher } from '../../sector-cipher.ts';
 import { extensionOf } from '../extensions.ts';
 import type { Header } from '../header.ts';
 import { CryptoExtension, EXTENSION } from '../layout.ts';

@@ -34,6 +34,8 @@ export interface Allocation extends InFlight {
   /** What to copy before and behind the bytes, from `from`: start and end. Empty where both are the same. */
   readonly head: readonly [start: number, end: number];
   readonly tail: readonly [start: number, end: number];
+  /** Nothing is written: with subclusters, none counts as allocated but what is copied. */
+  readonly hollow?: boolean;
 }
 
 /** What one call settles: how many of the request's bytes, from its start, and where they go. */

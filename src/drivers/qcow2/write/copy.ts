@@ -3,6 +3,7 @@
  * what the guest reads there, from the old cluster, a decoded one, or what lies below.
  */
 import { fire, type Request } from '../../../device/events.ts';
+import { encrypted } from '../../sector-cipher.ts';
 import type { Allocation } from './allocation.ts';
 import { isZero, readGuest } from './read.ts';
 import type { WriteState } from './state.ts';
@@ -17,7 +18,7 @@ const ZEROS = new Uint8Array(64 * 1024);
 export function* writeData(w: WriteState, host: number, guest: number, bytes: Uint8Array): Request {
   yield* fire(w.device, 'write_aio');
   w.alive();
-  w.data.write(host, w.cipher ? w.cipher.encrypt(host, guest, bytes) : bytes, 'data');
+  w.data.write(host, encrypted(w.cipher, guest, host, bytes), 'data');
 }
 
 /**
@@ -56,14 +57,13 @@ function writeZeros(w: WriteState, at: number, length: number): void {
 export function* copyAround(w: WriteState, allocation: Allocation, bytes?: Uint8Array): Request {
   const { from, host, head, tail } = allocation;
   const { before, behind } = yield* readAround(w, allocation);
-  const encrypted = (at: number, part: Uint8Array): Uint8Array =>
-    w.cipher ? w.cipher.encrypt(host + at, from + at, part) : part;
+  const stored = (at: number, part: Uint8Array): Uint8Array => encrypted(w.cipher, from + at, host + at, part);
   if (bytes) {
     yield* fire(w.device, 'write_aio');
     w.guardData(host + head[0], tail[1] - head[0]);
     yield* fire(w.device, 'cow_write');
     w.alive();
-    const pieces = [encrypted(head[0], before), encrypted(head[1], bytes), encrypted(tail[0], behind)];
+    const pieces = [stored(head[0], before), stored(head[1], bytes), stored(tail[0], behind)];
     let at = host + head[0];
     for (const piece of tail[1] - head[0] <= ONE_PIECE ? [Buffer.concat(pieces)] : pieces) {
       if (piece.length > 0) w.data.write(at, piece, 'data');
@@ -76,7 +76,7 @@ export function* copyAround(w: WriteState, allocation: Allocation, bytes?: Uint8
     w.guardData(host + at, part.length);
     yield* fire(w.device, 'cow_write');
     w.alive();
-    w.data.write(host + at, encrypted(at, part), 'data');
+    w.data.write(host + at, stored(at, part), 'data');
   }
 }
 

@@ -4,8 +4,9 @@
  */
 import { fire, type Request } from '../../../device/events.ts';
 import { ImageError } from '../../../errors.ts';
+import { readDecrypted } from '../../sector-cipher.ts';
 import { readCompressedCluster } from '../compressed.ts';
-import { compressedRange, SUBCLUSTERS } from '../geometry.ts';
+import { compressedRange, SUBCLUSTERS, vmStateOffset } from '../geometry.ts';
 import { invalidEntry } from './allocation.ts';
 import { ioFailure, numeral } from './complaints.ts';
 import {
@@ -100,8 +101,8 @@ function* readRun(w: WriteState, run: Run, guest: number, target: Uint8Array): R
   switch (run.kind) {
     case NORMAL:
       yield* fire(w.device, 'read_aio');
-      w.data.read(run.host, target);
-      w.cipher?.decrypt(run.host, guest, target);
+      if (w.cipher) readDecrypted(w.data, w.cipher, guest, run.host, target);
+      else w.data.read(run.host, target);
       return;
     case COMPRESSED:
       yield* fire(w.device, 'read_compressed');
@@ -142,6 +143,8 @@ function readCompressed(w: WriteState, entry: Entry, guest: number, target: Uint
 
 /** Whether the tables alone say that the bytes read as zeros. With the lock held. */
 export function* isZero(w: WriteState, guest: number, length: number): Request<boolean> {
+  // The VM state, of which nobody says so.
+  if (guest >= vmStateOffset(w.g)) return length === 0;
   const end = Math.min(guest + length, w.g.size);
   for (let at = guest; at < end; ) {
     const { kind, length: run } = yield* runAt(w, at, end - at);

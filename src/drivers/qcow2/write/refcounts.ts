@@ -99,6 +99,7 @@ function* settleFreed(w: WriteState): Request {
 function forget(w: WriteState, cluster: number): void {
   const { clusterSize } = w.g;
   const start = cluster * clusterSize;
+  if (w.freeByte !== 0 && Math.floor(w.freeByte / clusterSize) === cluster) w.freeByte = 0;
   w.blocks.discard(start);
   if (w.l2.count === 0) return;
   for (let at = start; at < start + clusterSize; at += w.sliceSize) w.l2.discard(at);

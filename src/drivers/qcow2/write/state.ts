@@ -11,6 +11,7 @@ import { ClusterBitmap } from '../../../bytes/cluster-bitmap.ts';
 import { type Device, readBytes } from '../../../device/device.ts';
 import { type Request, until } from '../../../device/events.ts';
 import type { ImageError } from '../../../errors.ts';
+import type { SectorCipher } from '../../sector-cipher.ts';
 import type { WriteContext } from '../../writing.ts';
 import type { Geometry } from '../geometry.ts';
 import { Qcow2Image } from '../image.ts';
@@ -28,10 +29,11 @@ const BLOCK_MEMORY = 4 * 1024 * 1024;
 const DIRTY = 1;
 const CORRUPT = 2;
 
-/** Turns guest bytes into what is stored, and back; offsets in bytes, multiples of 512. */
-export interface Cipher {
-  encrypt(host: number, guest: number, bytes: Uint8Array): Uint8Array;
-  decrypt(host: number, guest: number, bytes: Uint8Array): Uint8Array;
+/** Dirty bitmaps, as a change of the disk's size (bytes) meets them. */
+export interface TrackedBitmaps {
+  /** Throws ImageError where one of them cannot follow. */
+  checkResize(): void;
+  resize(size: number): void;
 }
 
 /** A request's clusters from allocation until its entries say where they are. Guest bytes, whole clusters. */
@@ -60,10 +62,12 @@ export class WriteState {
   freeByte = 0;
   /** Clusters whose last reference is gone in memory only: the file's tables may still lead to them. */
   readonly #freed = { clusters: new ClusterBitmap(), count: 0 };
-  readonly cipher: Cipher | undefined;
+  readonly cipher: SectorCipher | undefined;
   readonly lazyRefcounts: boolean;
   readonly dataFileRaw: boolean;
   readonly hasBacking: boolean;
+  /** Persistent dirty bitmaps, where the image has any. */
+  bitmaps: TrackedBitmaps | undefined;
   /** The low half of incompatible_features. */
   incompatible: number;
   #image: Qcow2Image | undefined;
@@ -71,7 +75,7 @@ export class WriteState {
   #signaled = false;
   #dead = false;
 
-  constructor(image: Qcow2Image, context: WriteContext, lazyRefcounts: boolean, cipher?: Cipher) {
+  constructor(image: Qcow2Image, context: WriteContext, lazyRefcounts: boolean) {
     const { device, geometry: g, header } = image;
     this.device = device;
     this.data = image.dataDevice ?? device;
@@ -84,7 +88,7 @@ export class WriteState {
     this.lazyRefcounts = lazyRefcounts;
     this.dataFileRaw = image.dataFile?.raw ?? false;
     this.hasBacking = image.backing !== undefined;
-    this.cipher = cipher;
+    this.cipher = image.cipher;
     this.l2 = new TableCache(device, {
       name: 'l2 table',
       unit: this.sliceSize,

@@ -10,7 +10,7 @@ import { SUBCLUSTERS } from '../geometry.ts';
 import { freeClusters, freeEntry } from './allocate.ts';
 import { type Allocation, isBusy, type Placed, place } from './allocation.ts';
 import { copyAround, writeData, zeroAround } from './copy.ts';
-import { bitRange, type Entry, entryAt, isExtended, setHost } from './entries.ts';
+import { bitRange, COMPRESSED, clusterKind, type Entry, entryAt, isExtended, setHost } from './entries.ts';
 import type { WriteState } from './state.ts';
 import { sliceIndex, sliceToChange } from './tables.ts';
 
@@ -82,7 +82,7 @@ function* writePlaced(w: WriteState, guest: number, bytes: Uint8Array, host: num
 
 /** Sets the entries of the clusters written, and frees what they led to before. With the lock held. */
 export function* link(w: WriteState, allocation: Allocation): Request {
-  const { from, host, clusters, keepsClusters, head, tail } = allocation;
+  const { from, host, clusters, keepsClusters, head, tail, hollow } = allocation;
   const { g } = w;
   if (w.lazyRefcounts) w.markDirty();
   if (!w.isDirty) yield* w.l2.dependOn(w.blocks);
@@ -94,7 +94,8 @@ export function* link(w: WriteState, allocation: Allocation): Request {
     const old = entryAt(g, slice, index + i);
     if (!keepsClusters) before.push(old);
     let { zeros, allocated } = old;
-    if (isExtended(g)) {
+    // What is copied from a compressed cluster has no bit yet.
+    if (isExtended(g) && (!hollow || clusterKind(g, old) === COMPRESSED)) {
       const start = Math.max(head[0] - i * g.clusterSize, 0);
       const end = Math.min(tail[1] - i * g.clusterSize, g.clusterSize);
       const bits = bitRange(Math.floor(start / unit), Math.ceil(end / unit));

@@ -2,21 +2,28 @@
 import { type Device, readBytes } from '../../../device/device.ts';
 import { fire, type Request } from '../../../device/events.ts';
 import { ImageError } from '../../../errors.ts';
-import type { ImageWriter, WriteContext, WritingDriver } from '../../writing.ts';
+import type { ImageWriter, Preallocation, WriteContext, WritingDriver } from '../../writing.ts';
 import { mappingUnit } from '../geometry.ts';
 import { Qcow2Image } from '../image.ts';
 import { HeaderV3 } from '../layout.ts';
 import { invalid, notSupported } from './complaints.ts';
+import { compressGuest } from './compress.ts';
 import { readGuest } from './read.ts';
+import { resize } from './resize.ts';
 import { WriteState } from './state.ts';
+import { readVmState, writeVmState } from './vm-state.ts';
 import { writeGuest } from './write.ts';
 import { discardGuest, zeroGuest } from './zero.ts';
 
 export class Qcow2Writer implements ImageWriter {
   readonly state: WriteState;
 
+  /** Not with an external data file. */
+  readonly writeCompressed: ImageWriter['writeCompressed'];
+
   constructor(state: WriteState) {
     this.state = state;
+    this.writeCompressed = state.g.dataFile ? undefined : (guest, bytes) => this.#compress(guest, bytes);
   }
 
   get image(): Qcow2Image {
@@ -55,9 +62,26 @@ export class Qcow2Writer implements ImageWriter {
     return yield* discardGuest(this.state, guest, length);
   }
 
-  // biome-ignore lint/correctness/useYield: nothing to wait for
-  *truncate(): Request {
-    throw notSupported('the size of a qcow2 image cannot be changed yet');
+  *#compress(guest: number, bytes: Uint8Array): Request<boolean> {
+    this.state.alive();
+    if (yield* compressGuest(this.state, guest, bytes)) return true;
+    yield* writeGuest(this.state, guest, bytes);
+    return false;
+  }
+
+  *truncate(size: number, preallocation: Preallocation): Request {
+    this.state.alive();
+    yield* resize(this.state, size, preallocation);
+  }
+
+  *readVmState(offset: number, target: Uint8Array): Request {
+    this.state.alive();
+    yield* readVmState(this.state, offset, target);
+  }
+
+  *writeVmState(offset: number, bytes: Uint8Array): Request {
+    this.state.alive();
+    yield* writeVmState(this.state, offset, bytes);
   }
 
   *flush(): Request {
@@ -122,7 +146,14 @@ export function* openWriter(device: Device, context: WriteContext): Request<Qcow
       tryThis: '--allow-external',
     });
   }
-  if (image.geometry.crypt !== 'none') throw notSupported('an encrypted image cannot be written to yet');
+  if (image.geometry.crypt !== 'none' && !image.cipher) {
+    throw new ImageError({
+      code: 'encrypted',
+      class: 'unsupported',
+      what: 'qcow2: the image is encrypted, and no passphrase was given',
+      tryThis: '--object secret,id=s0,file=FILE --key-secret s0',
+    });
+  }
   if (image.bitmaps.length > 0) throw notSupported('an image with bitmaps cannot be written to yet');
   const option = context.options?.['lazy-refcounts'];
   const lazy = option === undefined ? compatible.lazy_refcounts : option === 'on';

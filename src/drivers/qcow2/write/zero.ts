@@ -54,7 +54,8 @@ function zeroDataFile(w: WriteState, start: number, end: number): void {
   }
 }
 
-function* zeroUnits(w: WriteState, start: number, stop: number, mayUnmap: boolean): Request<boolean> {
+/** The same for whole units, or up to the disk's end and behind it. With the lock held; not for version 2. */
+export function* zeroUnits(w: WriteState, start: number, stop: number, mayUnmap: boolean): Request<boolean> {
   const { clusterSize, size } = w.g;
   const head = Math.min(stop, roundUp(start, clusterSize)) - start;
   let at = start + head;

@@ -1,0 +1,109 @@
+/**
+ * Clusters for guest bytes that nobody has written yet: entries that lead to them, and room in the file.
+ *
+ *  1. What is not written reads as zeros: new clusters lie behind the old end of the file, or the caller hides them.
+ *  2. `falloc` and `full` write zeros, so that the room is there; a file has no other way to promise it here.
+ */
+import { type Request, until } from '../../../device/events.ts';
+import type { Preallocation } from '../../writing.ts';
+import { allocateClusters } from './allocate.ts';
+import { type Allocation, isBusy, place } from './allocation.ts';
+import { copyAround, zeroAround } from './copy.ts';
+import type { WriteState } from './state.ts';
+import { sliceEntries, sliceIndex } from './tables.ts';
+import { link } from './write.ts';
+
+/** Bytes of zeros written at once. */
+const PIECE = 1024 * 1024;
+
+/** Bytes of guest placed at once, a multiple of every cluster size. */
+const MOST = 1024 * 1024 * 1024;
+
+/** Entries for the guest bytes `from` .. `to` - 1, wherever there is room. With the lock held. */
+export function* preallocateEntries(w: WriteState, from: number, to: number, how: Preallocation): Request {
+  let end = 0;
+  for (let at = from; at < to; ) {
+    const made: Allocation[] = [];
+    try {
+      const placed = yield* place(w, at, Math.min(to - at, MOST), made);
+      if (!placed) {
+        w.unlock();
+        yield* until(() => !isBusy(w, at));
+        yield* w.lock();
+        continue;
+      }
+      end = Math.max(end, placed.host + placed.length);
+      yield* linkAll(w, made);
+      at += placed.length;
+    } finally {
+      for (const allocation of made) w.inFlight.delete(allocation);
+    }
+  }
+  // Tables may have grown the file farther meanwhile.
+  if (end <= w.data.size) return;
+  if (how === 'metadata') w.data.resize(end);
+  else fillWithZeros(w, w.data.size, end);
+}
+
+/** Whole clusters for them in a row behind the end of the file, filled with zeros. With the lock held. */
+export function* preallocateBehind(w: WriteState, from: number, to: number, hides: boolean): Request {
+  const { clusterSize } = w.g;
+  const first = from - (from % clusterSize);
+  const clusters = Math.ceil((to - first) / clusterSize);
+  if (clusters === 0) return;
+  const free = w.firstFree;
+  w.firstFree = Math.max(free, Math.ceil(w.device.size / clusterSize));
+  let host: number;
+  try {
+    host = yield* allocateClusters(w, clusters * clusterSize);
+  } finally {
+    w.firstFree = Math.min(w.firstFree, free);
+  }
+  fillWithZeros(w, Math.max(w.device.size, host), host + clusters * clusterSize);
+  for (let done = 0; done < clusters; ) {
+    const at = first + done * clusterSize;
+    const count = Math.min(clusters - done, sliceEntries(w) - sliceIndex(w, at));
+    const bytes = count * clusterSize;
+    const allocation: Allocation = {
+      from: at,
+      to: at + bytes,
+      host: host + done * clusterSize,
+      clusters: count,
+      keepsClusters: false,
+      head: [0, done === 0 ? from - first : 0],
+      tail: [bytes, bytes],
+      hollow: !hides,
+    };
+    w.inFlight.add(allocation);
+    try {
+      yield* linkAll(w, [allocation]);
+    } finally {
+      w.inFlight.delete(allocation);
+    }
+    done += count;
+  }
+}
+
+/** Copies what the clusters held before, without the lock, and sets their entries. */
+function* linkAll(w: WriteState, made: readonly Allocation[]): Request {
+  for (const allocation of made) {
+    const { head, tail } = allocation;
+    if (head[0] < head[1] || tail[0] < tail[1]) {
+      w.unlock();
+      try {
+        if (!(yield* zeroAround(w, allocation))) yield* copyAround(w, allocation);
+      } finally {
+        yield* w.lock();
+      }
+      w.l2.waitForFlush();
+    }
+    yield* link(w, { hollow: true, ...allocation });
+  }
+}
+
+function fillWithZeros(w: WriteState, from: number, to: number): void {
+  const zeros = new Uint8Array(Math.min(PIECE, Math.max(0, to - from)));
+  for (let at = from; at < to; at += PIECE) {
+    w.data.write(at, zeros.subarray(0, Math.min(PIECE, to - at)), 'preallocated');
+  }
+}
