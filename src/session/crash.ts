@@ -292,7 +292,7 @@ export function stepInto(session: Session, exploration: Exploration, number: num
   for (const format of formats) {
     const file = new CrashFile(session.file, image);
     try {
-      return Session.toLookAt(file, { format, follow, passphrase: session.passphrase }, why);
+      return Session.toLookAt(file, { format, follow, passphrase: session.options.passphrase }, why);
     } catch (error) {
       file.close();
       if (!(error instanceof ImageError)) throw error;

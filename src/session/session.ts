@@ -69,13 +69,10 @@ export class Session {
   readonly trail = new Trail();
   /** What was looked for last. */
   sought: Sought | undefined;
-  readonly #memoryLimit: number | undefined;
-  /** What unlocks the image. */
-  readonly passphrase: Uint8Array | undefined;
+  /** How it was opened. */
+  readonly options: SessionOptions;
   /** Of each step. What is not reached by any branch any more is forgotten. */
   readonly #marks = new WeakMap<Step, Mark>();
-  /** Whether the image may be one that its driver refuses. */
-  readonly #broken: boolean;
   #base: Mark;
   #staged: StagedDevice | undefined;
   #image: Image;
@@ -110,14 +107,12 @@ export class Session {
   }
 
   private constructor(file: FileDevice, driver: Driver, options: SessionOptions, readOnly?: ImageError) {
-    const { format, follow = 'none', passphrase, memoryLimit, broken = false } = options;
+    const { format, follow = 'none', passphrase } = options;
     this.file = file;
     this.probed = format === undefined;
     this.readOnly = readOnly;
-    this.#memoryLimit = memoryLimit;
-    this.passphrase = passphrase;
+    this.options = options;
     this.#follower = new Follower(follow, passphrase);
-    this.#broken = broken;
     this.#base = { format: driver.name, target: undefined, converted: false };
     try {
       this.#image = this.openOn(file, driver.name);
@@ -188,7 +183,7 @@ export class Session {
   openOn(device: Device, format: string): Image {
     const driver = driverNamed(format);
     const context = this.#follower.context(this.file);
-    return this.#broken ? openLeniently(driver, device, context) : driver.open(device, context);
+    return this.options.broken ? openLeniently(driver, device, context) : driver.open(device, context);
   }
 
   /** The image and its backing files, as far as the follow policy opens them. */
@@ -342,7 +337,7 @@ export class Session {
   }
 
   #staging(): StagedDevice {
-    const memoryLimit = this.#memoryLimit;
+    const { memoryLimit } = this.options;
     this.#staged ??= new StagedDevice(this.file, memoryLimit === undefined ? {} : { memoryLimit });
     return this.#staged;
   }
