@@ -20,6 +20,7 @@ import { finish } from './finish.ts';
 import { flush } from './flush.ts';
 import { back, follow, forward } from './follow.ts';
 import { fork, forks, switchFork } from './fork.ts';
+import { fuzz } from './fuzz.ts';
 import { getopts } from './getopts.ts';
 import { goTo } from './goto.ts';
 import { helpCommand } from './help.ts';
@@ -73,6 +74,7 @@ export const CATALOG: readonly Command[] = [
   forward,
   find,
   set,
+  fuzz,
   copy,
   rescue,
   exportCommand,

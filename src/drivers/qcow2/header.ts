@@ -128,7 +128,7 @@ function fieldError(code: string, fault: FaultClass, field: string, what: string
 
 /** What to set a field to so that the image opens, where there is a value that is not a guess about the data. */
 const FIELD_REMEDIES: Readonly<Record<string, string>> = {
-  magic: "-f raw, or 'set header.magic 0x514649fb' if this is a damaged qcow2 image",
+  magic: 'set header.magic 0x514649fb if this is a damaged qcow2 image; -f raw if it is none',
   refcount_order: 'set header.refcount_order 4',
   header_length: 'set header.header_length 112',
 };
