@@ -63,10 +63,17 @@ export interface Claimed {
   pieces(): Iterable<Claim>;
 }
 
+/** What of the structures has a bitmap of its own: those that are many, and are written often. */
+type Heap = 'active-l2' | 'refcount-block' | 'pieces';
+
 export class Claims {
   readonly #of: Claimed;
   readonly #kinds: ReadonlySet<ClaimKind>;
-  readonly #taken = new ClusterBitmap();
+  readonly #taken: Readonly<Record<Heap, ClusterBitmap>> = {
+    'active-l2': new ClusterBitmap(),
+    'refcount-block': new ClusterBitmap(),
+    pieces: new ClusterBitmap(),
+  };
 
   constructor(of: Claimed, kinds: ReadonlySet<ClaimKind>) {
     this.#of = of;
@@ -76,18 +83,18 @@ export class Claims {
 
   /** Looks all structures up again: after one has moved. */
   refresh(): void {
-    for (const { offset, length } of this.#of.pieces()) this.add(offset, length);
+    for (const { offset, length } of this.#of.pieces()) this.add('pieces', offset, length);
     const { l1, refTable, g } = this.#of;
-    for (const table of [l1, refTable]) {
-      for (let i = 0; i < table.count; i++) if (table.isSet(i)) this.add(table.at(i), g.clusterSize);
+    for (const [heap, table] of [['active-l2', l1] as const, ['refcount-block', refTable] as const]) {
+      for (let i = 0; i < table.count; i++) if (table.isSet(i)) this.add(heap, table.at(i), g.clusterSize);
     }
   }
 
   /** Something stands here from now on. */
-  add(offset: number, length: number): void {
+  add(heap: Heap, offset: number, length: number): void {
     const { clusterSize } = this.#of.g;
     const first = Math.floor(offset / clusterSize);
-    if (length > 0) this.#taken.setRun(first, Math.ceil((offset + length) / clusterSize) - first);
+    if (length > 0) this.#taken[heap].setRun(first, Math.ceil((offset + length) / clusterSize) - first);
   }
 
   /** What stands in the bytes, in QEMU's words; `but`: the kind that is being written and may stand there. */
@@ -95,14 +102,21 @@ export class Claims {
     const { clusterSize } = this.#of.g;
     const end = Math.ceil((offset + length) / clusterSize);
     for (let cluster = Math.floor(offset / clusterSize); cluster < end; cluster++) {
-      if (!this.#taken.has(cluster)) continue;
+      if (!this.#mayBeTaken(cluster, but)) continue;
       const start = cluster * clusterSize;
       const kind = this.#find(start, (end - cluster) * clusterSize, but);
       if (kind) return NAMES[kind];
-      // What stands there may be of the kind that is being written: then the bit is right.
-      if (but === undefined && !this.#find(start, clusterSize)) this.#taken.clear(cluster);
+      if (but === undefined && !this.#find(start, clusterSize)) {
+        for (const bitmap of Object.values(this.#taken)) bitmap.clear(cluster);
+      }
     }
     return undefined;
+  }
+
+  #mayBeTaken(cluster: number, but: ClaimKind | undefined): boolean {
+    const { pieces, 'active-l2': tables, 'refcount-block': blocks } = this.#taken;
+    if (pieces.has(cluster)) return true;
+    return (but !== 'active-l2' && tables.has(cluster)) || (but !== 'refcount-block' && blocks.has(cluster));
   }
 
   #find(offset: number, length: number, but?: ClaimKind): ClaimKind | undefined {

@@ -171,7 +171,7 @@ function* blockFor(w: WriteState, cluster: number): Request<Table | undefined> {
     w.device.write(w.refTable.offset + index * 8, entryBytes(fresh), 'refcount table');
     w.device.flush();
     w.refTable.set(index, fresh);
-    w.claims.add(fresh, clusterSize);
+    w.claims.add('refcount-block', fresh, clusterSize);
     return undefined;
   }
   yield* fire(w.device, 'reftable_grow');

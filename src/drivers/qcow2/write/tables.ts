@@ -81,7 +81,7 @@ function* makeTable(w: WriteState, index: number): Request {
       yield* fire(w.device, 'l2_alloc_write');
       w.l2.mark(slice, 0, w.sliceSize);
     }
-    w.claims.add(offset, clusterSize);
+    w.claims.add('active-l2', offset, clusterSize);
     yield* w.l2.flush();
     w.l1.set(index, offset, true);
     yield* writeL1Entry(w, index);

@@ -9,6 +9,7 @@ import { HeaderV3 } from '../layout.ts';
 import { invalid, notSupported } from './complaints.ts';
 import { compressGuest } from './compress.ts';
 import { readGuest } from './read.ts';
+import { recount } from './recount.ts';
 import { resize } from './resize.ts';
 import { WriteState } from './state.ts';
 import { readVmState, writeVmState } from './vm-state.ts';
@@ -116,9 +117,9 @@ export class Qcow2Writer implements ImageWriter {
 }
 
 /** Throws ImageError for what QEMU refuses to open for writing. */
-// biome-ignore lint/correctness/useYield: opening is a request, for a repair of refcounts may come into it
+// biome-ignore lint/correctness/useYield: opening is a request for every format alike
 export function* openWriter(device: Device, context: WriteContext): Request<Qcow2Writer> {
-  const image = Qcow2Image.open(device, context);
+  let image = Qcow2Image.open(device, context);
   const { incompatible_features: incompatible, compatible_features: compatible, autoclear_features } = image.header;
   if (incompatible.corrupt) {
     throw new ImageError({
@@ -127,15 +128,6 @@ export function* openWriter(device: Device, context: WriteContext): Request<Qcow
       what: 'qcow2: Image is corrupt; cannot be opened read/write',
       where: { offset: HeaderV3.at.incompatible_features, length: 8, path: 'header.incompatible_features' },
       tryThis: 'check',
-    });
-  }
-  if (incompatible.dirty) {
-    throw new ImageError({
-      code: 'dirty',
-      class: 'dirty',
-      what: 'qcow2: the image was not closed properly, its refcounts have to be repaired before it is written to',
-      where: { offset: HeaderV3.at.incompatible_features, length: 8, path: 'header.incompatible_features' },
-      tryThis: 'repair',
     });
   }
   if (image.dataFile && !image.dataDevice) {
@@ -161,6 +153,10 @@ export function* openWriter(device: Device, context: WriteContext): Request<Qcow
     throw invalid('Lazy refcounts require a qcow2 image with at least qemu 1.1 compatibility level');
   }
   if (autoclear_features.unknown.length > 0) clearUnknown(device, autoclear_features.lo & 3);
+  if (incompatible.dirty) {
+    recount(device, context);
+    image = Qcow2Image.open(device, context);
+  }
   return new Qcow2Writer(new WriteState(image, context, lazy));
 }
 
