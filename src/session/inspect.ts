@@ -29,7 +29,7 @@ export function inspect(at: InspectedSide, host: number, rows: number): Inspecti
   const line = byte - (byte % LINE);
   const offset = Math.max(line - Math.floor(rows / 3) * LINE, 0);
   const bytes = readBytes(image.device, offset, Math.max(Math.min(rows * LINE, size - offset), 0));
-  const region = map?.complete ? map.regionAt(byte) : undefined;
+  const region = map?.complete && byte < map.size ? map.regionAt(byte) : undefined;
   const before = side === 'source' && scene.sourceIsOnDisk ? undefined : bytesBefore(session.file, offset, bytes);
   const guest = guestAt(table, byte);
   const fields = map?.complete ? fieldsIn(image, map, offset, offset + bytes.length) : [];
@@ -46,12 +46,13 @@ export function inspect(at: InspectedSide, host: number, rows: number): Inspecti
   };
 }
 
-/** Of every structure that shows in the bytes `from` .. `to` - 1. */
+/** Of every structure that shows in the bytes `from` .. `to` - 1, as far as the map goes: a step may have grown the file. */
 function fieldsIn(image: Image, map: SideMap, from: number, to: number): Field[] {
   const fields: Field[] = [];
-  for (let at = from; at < to; ) {
+  const last = Math.min(to, map.size);
+  for (let at = from; at < last; ) {
     const region = map.regionAt(at);
-    const end = Math.min(region.offset + region.length, to);
+    const end = Math.min(region.offset + region.length, last);
     fields.push(...image.fields(region, at, end));
     at = end;
   }

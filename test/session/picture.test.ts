@@ -329,6 +329,26 @@ describe('a picture', () => {
       expect(picture.inspect(session, 'source', 0, 4).before).toBeUndefined();
     });
   });
+
+  it('inspects bytes that a step has just put behind the end, before the map knows of them', async () => {
+    await withSession('plain.qcow2', (session, picture) => {
+      refreshed(picture, session);
+      const { size } = session.file;
+      runToEnd(
+        session.step('grow', function* ({ device }) {
+          device.write(size, new Uint8Array(8192).fill(7));
+          yield { what: 'growing', done: 1, total: 1 };
+        }),
+      );
+      const reading = picture.refresh(session);
+      reading.next();
+      const seen = picture.inspect(session, 'source', size + 4096, 8);
+      expect(seen.bytes.every((byte) => byte === 7)).toBe(true);
+      expect(seen.region).toBeUndefined();
+      runToEnd(reading);
+      expect(picture.inspect(session, 'source', size + 4096, 8).region).toBeDefined();
+    });
+  });
 });
 
 // biome-ignore lint/correctness/useYield: it fails before it has anything to tell
