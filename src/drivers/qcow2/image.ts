@@ -45,6 +45,8 @@ import { TableWalk } from './walk.ts';
 const FIRST_READ = 4096;
 /** A run that goes on for longer than this many bytes of L2 entries is answered in parts. */
 const LOOK_AHEAD = 64 * 1024 * 1024;
+/** Entries of a range whose tables are read in small pieces. */
+const SHORT_RANGE = 128;
 /** At most this many free ranges are listed. */
 const FREE_RANGES = 4096;
 
@@ -108,7 +110,11 @@ export class Qcow2Image extends Named implements Image {
 
   /** Begins with the unit that holds `from` (bytes). */
   mappings(from = 0, to = this.size, rows: MappingRows = 'all'): Iterable<ExtentColumns> {
-    return this.#walk(from, Math.min(to, this.size), undefined, rows).runs();
+    const end = Math.min(to, this.size);
+    // A short range needs a few entries only: buffers for many would cost more than reading them.
+    const entries = Math.ceil((end - from) / this.clusterSize) + 1;
+    const firstRead = entries <= SHORT_RANGE ? FIRST_READ : undefined;
+    return this.#walk(from, end, firstRead, rows).runs();
   }
 
   /**
