@@ -84,10 +84,10 @@ export class PairTable {
 }
 
 /** One entry as it stands in the file. */
-export function entryBytes(offset: number, copied = false): Uint8Array {
+export function entryBytes(offset: number): Uint8Array {
   const bytes = new Uint8Array(8);
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, Math.floor(offset / 2 ** 32) + (copied ? COPIED_HI : 0));
+  view.setUint32(0, Math.floor(offset / 2 ** 32));
   view.setUint32(4, offset % 2 ** 32);
   return bytes;
 }

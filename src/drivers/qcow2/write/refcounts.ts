@@ -8,12 +8,19 @@
  */
 import { hex } from '../../../bytes/size.ts';
 import { fire, type Request } from '../../../device/events.ts';
+import { ImageError } from '../../../errors.ts';
 import { HeaderV2 } from '../layout.ts';
 import { invalid, numeral, tooLarge } from './complaints.ts';
 import { type Count, countAt, largestCount, setCount } from './counts.ts';
-import { entryBytes } from './pair-table.ts';
+import { entryBytes, type PairTable } from './pair-table.ts';
 import type { WriteState } from './state.ts';
 import type { Table } from './table-cache.ts';
+
+/** Why clusters stayed counted, as C says it. */
+const REASONS: Readonly<Record<string, string>> = {
+  'invalid-argument': 'Invalid argument',
+  'no-space': 'No space left on device',
+};
 
 /** Entries of the largest refcount table: 8 MiB. */
 const MAX_TABLE = (8 * 1024 * 1024) / 8;
@@ -152,32 +159,41 @@ function* blockFor(w: WriteState, cluster: number): Request<Table | undefined> {
   const fresh = yield* findFree(w, clusterSize);
   if (fresh === 0) throw w.corruption('Preventing invalid allocation of refcount block at offset 0');
   const itself = Math.floor(fresh / clusterSize);
-  let block: Table;
-  if (Math.floor(itself / refcountsPerBlock) === index) {
-    if (w.isFreshlyFreed(itself, itself)) yield* settleFreed(w);
-    block = yield* w.blocks.empty(fresh, index);
-    setCount(block, refcountOrder, itself % refcountsPerBlock, 1);
-  } else {
-    // Counted by another block: at most twice in a row.
-    if (!(yield* changeRefcounts(w, fresh, clusterSize, 1))) return undefined;
+  try {
+    let block: Table;
+    if (Math.floor(itself / refcountsPerBlock) === index) {
+      if (w.isFreshlyFreed(itself, itself)) yield* settleFreed(w);
+      block = yield* w.blocks.empty(fresh, index);
+      setCount(block, refcountOrder, itself % refcountsPerBlock, 1);
+    } else {
+      // Counted by another block: at most twice in a row.
+      if (!(yield* changeRefcounts(w, fresh, clusterSize, 1))) return undefined;
+      yield* w.blocks.flush();
+      block = yield* w.blocks.empty(fresh, index);
+    }
+    yield* fire(w.device, 'refblock_alloc_write');
+    w.blocks.mark(block, 0, clusterSize);
     yield* w.blocks.flush();
-    block = yield* w.blocks.empty(fresh, index);
+    if (index < w.refTable.count) yield* hookUp(w, fresh, index);
+    else {
+      yield* fire(w.device, 'reftable_grow');
+      const blocksUsed = Math.ceil(Math.max(cluster + 1, itself) / refcountsPerBlock);
+      yield* growTable(w, blocksUsed * refcountsPerBlock * clusterSize, index, fresh);
+    }
+  } catch (error) {
+    if (w.refTable.at(index) !== fresh) w.blocks.discard(fresh);
+    throw error;
   }
-  yield* fire(w.device, 'refblock_alloc_write');
-  w.blocks.mark(block, 0, clusterSize);
-  yield* w.blocks.flush();
-  if (index < w.refTable.count) {
-    yield* fire(w.device, 'refblock_alloc_hookup');
-    w.device.write(w.refTable.offset + index * 8, entryBytes(fresh), 'refcount table');
-    w.device.flush();
-    w.refTable.set(index, fresh);
-    w.claims.add('refcount-block', fresh, clusterSize);
-    return undefined;
-  }
-  yield* fire(w.device, 'reftable_grow');
-  const blocksUsed = Math.ceil(Math.max(cluster + 1, itself) / refcountsPerBlock);
-  yield* growTable(w, blocksUsed * refcountsPerBlock * clusterSize, index, fresh);
   return undefined;
+}
+
+/** The refcount table leads to the block. */
+function* hookUp(w: WriteState, block: number, index: number): Request {
+  yield* fire(w.device, 'refblock_alloc_hookup');
+  w.device.write(w.refTable.offset + index * 8, entryBytes(block), 'refcount table');
+  w.refTable.set(index, block);
+  w.claims.add('refcount-block', block, w.g.clusterSize);
+  w.device.flush();
 }
 
 /** Clusters of counts and table that `clusters` need, they themselves counted; with room to grow. */
@@ -218,39 +234,53 @@ function* growTable(w: WriteState, start: number, index: number, fresh: number):
   for (let i = firstBlock; i < total; i++) if (draft.at(i) === 0) missing++;
   const tableAt = start + missing * clusterSize;
   const end = tableAt + clusters * clusterSize;
-  let blockAt = start;
-  for (let i = firstBlock; i < total; i++) {
-    let block: Table;
-    if (draft.at(i) !== 0) block = yield* w.blocks.get(draft.at(i), i);
-    else {
-      block = yield* w.blocks.empty(blockAt, i);
-      draft.set(i, blockAt);
-      blockAt += clusterSize;
+  const made: Table[] = [];
+  let old: PairTable;
+  try {
+    for (let i = firstBlock; i < total; i++) {
+      let block: Table;
+      if (draft.at(i) !== 0) block = yield* w.blocks.get(draft.at(i), i);
+      else {
+        const at = start + made.length * clusterSize;
+        block = yield* w.blocks.empty(at, i);
+        draft.set(i, at);
+        made.push(block);
+      }
+      const first = Math.max(start / clusterSize, i * refcountsPerBlock);
+      const stop = Math.min(end / clusterSize, (i + 1) * refcountsPerBlock);
+      for (let at = first; at < stop; at++) setCount(block, refcountOrder, at % refcountsPerBlock, 1);
+      w.blocks.mark(block, 0, clusterSize);
     }
-    const first = Math.max(start / clusterSize, i * refcountsPerBlock);
-    const stop = Math.min(end / clusterSize, (i + 1) * refcountsPerBlock);
-    for (let at = first; at < stop; at++) setCount(block, refcountOrder, at % refcountsPerBlock, 1);
-    w.blocks.mark(block, 0, clusterSize);
+    yield* fire(w.device, 'refblock_alloc_write_blocks');
+    yield* w.blocks.flush();
+    old = yield* switchTable(w, draft.moved(tableAt, draft.count));
+  } catch (error) {
+    // Nothing leads to them, and their place may be taken for something else.
+    if (w.refTable.offset !== tableAt) for (const { offset } of made) w.blocks.discard(offset);
+    throw error;
   }
-  yield* fire(w.device, 'refblock_alloc_write_blocks');
-  yield* w.blocks.flush();
-  const table = draft.moved(tableAt, draft.count);
+  yield* free(w, old.offset, old.count * 8);
+}
+
+/** Writes the table where it stands, and lets the header name it. Answers the one before. */
+function* switchTable(w: WriteState, table: PairTable): Request<PairTable> {
+  const clusters = (table.count * 8) / w.g.clusterSize;
   yield* fire(w.device, 'refblock_alloc_write_table');
-  w.device.write(tableAt, table.encode(), 'refcount table');
+  w.device.write(table.offset, table.encode(), 'refcount table');
   w.device.flush();
   yield* fire(w.device, 'refblock_alloc_switch_table');
   const field = new Uint8Array(12);
   const view = new DataView(field.buffer);
-  view.setUint32(0, Math.floor(tableAt / 2 ** 32));
-  view.setUint32(4, tableAt % 2 ** 32);
+  view.setUint32(0, Math.floor(table.offset / 2 ** 32));
+  view.setUint32(4, table.offset % 2 ** 32);
   view.setUint32(8, clusters);
   w.device.write(HeaderV2.at.refcount_table_offset, field, 'header');
-  w.device.flush();
   const old = w.refTable;
   w.refTable = table;
-  w.reopen({ refcountTableOffset: tableAt, refcountTableClusters: clusters });
+  w.reopen({ refcountTableOffset: table.offset, refcountTableClusters: clusters });
   w.claims.refresh();
-  yield* free(w, old.offset, old.count * 8);
+  w.device.flush();
+  return old;
 }
 
 /**
@@ -262,6 +292,7 @@ export function* free(w: WriteState, offset: number, length: number): Request {
     yield* changeRefcounts(w, offset, length, -1);
   } catch (error) {
     if (w.isDead) throw error;
-    w.context.warn?.('qcow2_free_clusters failed: Invalid argument');
+    if (!(error instanceof ImageError)) throw error;
+    w.context.warn?.(`qcow2_free_clusters failed: ${REASONS[error.code] ?? 'Input/output error'}`);
   }
 }

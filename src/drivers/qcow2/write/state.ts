@@ -56,6 +56,8 @@ export class WriteState {
   readonly sliceSize: number;
   readonly claims: Claims;
   readonly inFlight = new Set<InFlight>();
+  /** Guest ranges whose bytes are on their way to where the entries say, while that can be suspended. */
+  readonly inPlace = new Set<InFlight>();
   /** No cluster below this one is free. */
   firstFree = 0;
   /** Where the next compressed cluster may begin, in a cluster that is not full; 0: in a new one. */
@@ -217,6 +219,17 @@ export class WriteState {
     while (this.#locked) yield* until(() => !this.#locked);
     this.alive();
     this.#locked = true;
+  }
+
+  /** The same, once no request is writing to the guest bytes `from` .. `to` - 1: for who takes their clusters away. */
+  *lockAgainst(from: number, to: number): Request {
+    const meets = (set: ReadonlySet<InFlight>): boolean => {
+      for (const other of set) if (other.from < to && other.to > from) return true;
+      return false;
+    };
+    const isBusy = (): boolean => this.#locked || meets(this.inFlight) || meets(this.inPlace);
+    while (isBusy()) yield* until(() => !isBusy());
+    yield* this.lock();
   }
 
   unlock(): void {

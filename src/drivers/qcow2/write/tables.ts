@@ -9,7 +9,6 @@ import { fire, type Request } from '../../../device/events.ts';
 import { HeaderV2, LIMITS } from '../layout.ts';
 import { allocateClusters, freeClusters } from './allocate.ts';
 import { numeral, tooLarge } from './complaints.ts';
-import { entryBytes } from './pair-table.ts';
 import type { WriteState } from './state.ts';
 import type { Table } from './table-cache.ts';
 
@@ -91,20 +90,15 @@ function* makeTable(w: WriteState, index: number): Request {
     yield* freeClusters(w, offset, clusterSize);
     throw error;
   }
+  w.device.flush();
 }
 
-/** Puts one L1 entry, as it is in memory, into the file. */
+/** Puts one L1 entry, as it is in memory, into the file. To be made durable by who calls. */
 export function* writeL1Entry(w: WriteState, index: number): Request {
   const at = w.l1.offset + index * 8;
   w.guard(at, 8, 'active-l1');
   yield* fire(w.device, 'l1_update');
-  const [hi, lo] = w.l1.halves(index);
-  const bytes = entryBytes(0);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, hi);
-  view.setUint32(4, lo);
-  w.device.write(at, bytes, 'l1 table');
-  w.device.flush();
+  w.device.write(at, w.l1.encode(index, index + 1), 'l1 table');
 }
 
 /** Makes the L1 table at least `entries` long, exactly so where `exact`. */
@@ -130,7 +124,6 @@ export function* growL1(w: WriteState, entries: number, exact = false): Request 
     view.setUint32(4, Math.floor(offset / 2 ** 32));
     view.setUint32(8, offset % 2 ** 32);
     w.device.write(HeaderV2.at.l1_size, field, 'header');
-    w.device.flush();
   } catch (error) {
     yield* freeClusters(w, offset, count * 8);
     throw error;
@@ -138,5 +131,6 @@ export function* growL1(w: WriteState, entries: number, exact = false): Request 
   w.l1 = table;
   w.reopen({ l1Offset: offset, l1Entries: count });
   w.claims.refresh();
+  w.device.flush();
   yield* freeClusters(w, old.offset, old.count * 8);
 }

@@ -11,7 +11,7 @@ import { freeClusters, freeEntry } from './allocate.ts';
 import { type Allocation, isBusy, type Placed, place } from './allocation.ts';
 import { copyAround, writeData, zeroAround } from './copy.ts';
 import { bitRange, COMPRESSED, clusterKind, type Entry, entryAt, isExtended, setHost } from './entries.ts';
-import type { WriteState } from './state.ts';
+import type { InFlight, WriteState } from './state.ts';
 import { sliceIndex, sliceToChange } from './tables.ts';
 
 /** Encrypted in one go, clusters: as in QEMU. */
@@ -23,14 +23,20 @@ export function* writeGuest(w: WriteState, guest: number, bytes: Uint8Array): Re
     const at = guest + done;
     const most = w.cipher ? CRYPT_CLUSTERS * w.g.clusterSize - (at % w.g.clusterSize) : bytes.length;
     const made: Allocation[] = [];
+    let range: InFlight | undefined;
     try {
       const placed = yield* placeOrWait(w, at, Math.min(bytes.length - done, most), made);
+      if (w.device.event) {
+        range = { from: at, to: at + placed.length };
+        w.inPlace.add(range);
+      }
       yield* writePlaced(w, at, bytes.subarray(done, done + placed.length), placed.host, made);
       done += placed.length;
     } catch (error) {
       yield* giveBack(w, made);
       throw error;
     } finally {
+      if (range) w.inPlace.delete(range);
       for (const allocation of made) w.inFlight.delete(allocation);
     }
   }

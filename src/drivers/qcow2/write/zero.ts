@@ -25,7 +25,7 @@ export function* zeroGuest(w: WriteState, guest: number, length: number, mayUnma
   let end = guest + length;
   const before = start % unit;
   const behind = end === w.g.size ? 0 : roundUp(end, unit) - end;
-  yield* w.lock();
+  yield* w.lockAgainst(start - before, end + behind);
   try {
     if (before > 0 || behind > 0) {
       if (!(yield* isZero(w, start - before, before)) || !(yield* isZero(w, end, behind))) return false;
@@ -113,7 +113,7 @@ export function* discardGuest(w: WriteState, guest: number, length: number): Req
   if (version < 3 && w.hasBacking) return false;
   const end = guest + length;
   if (guest % clusterSize !== 0 || (end % clusterSize !== 0 && end !== size)) return false;
-  yield* w.lock();
+  yield* w.lockAgainst(guest, end);
   try {
     yield* discardClusters(w, guest, Math.ceil(length / clusterSize), 'reads-zero');
     if (w.dataFileRaw) zeroDataFile(w, guest, end);
