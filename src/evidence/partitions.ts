@@ -76,6 +76,12 @@ export function partitionClue(sector: Uint8Array, at: number): Clue | undefined 
   };
 }
 
+/** Bytes of the disk, of a sector that is a GPT header. */
+export function gptDiskSize(sector: Uint8Array): number | undefined {
+  const gpt = gptOf(sector);
+  return gpt && (Math.max(gpt.my_lba, gpt.alternate_lba) + 1) * SECTOR;
+}
+
 function mbrOf(sector: Uint8Array): Infer<typeof MbrEntry>[] | undefined {
   if (sector[510] !== 0x55 || sector[511] !== 0xaa) return undefined;
   const entries = [0, 1, 2, 3].map((i) => decode(MbrEntry, sector, MBR_TABLE + i * MbrEntry.size));

@@ -25,9 +25,11 @@ export interface LostL1 {
 export function* findLostL1(scene: Scene): Generator<Progress, LostL1> {
   const { image, device, orphans } = scene;
   const { geometry: g } = image;
-  const free = freeEntries(scene);
+  const { free, faulty } = freeEntries(scene);
   const shared = yield* sharedTables(scene, free);
-  if (orphans.length === 0 && shared.length === 0) return { proposals: [], notes: [], table: undefined };
+  if (orphans.length === 0 && shared.length === 0 && faulty.length === 0) {
+    return { proposals: [], notes: [], table: undefined };
+  }
   const span = bytesPerL2(g);
   const known = [...shared, ...copiedTables(scene, free)];
   const taken = new Set(known.map(({ index }) => index));
@@ -51,7 +53,9 @@ export function* findLostL1(scene: Scene): Generator<Progress, LostL1> {
     ...placements.map((one) => ({ ...witness(one), index: one.base / span, host: (pieces[one.piece] as Orphan).host })),
   ];
   const table = readBytes(device, g.l1Offset, g.l1Entries * 8);
-  const proposals = all.sort((a, b) => a.index - b.index).map((one): Proposal => proposalOf(scene, table, one, span));
+  const clear = faulty.length > 0 ? [clearing(scene, table, faulty)] : [];
+  const placed = all.sort((a, b) => a.index - b.index).map((one): Proposal => proposalOf(scene, table, one, span));
+  const proposals = [...clear, ...placed];
   const notes = left.map(
     (piece) => `the L2 table at ${hex((pieces[piece] as Orphan).host)} fits no free entry of the L1 table`,
   );
@@ -101,17 +105,44 @@ function proposalOf({ device, isCounted, image }: Scene, table: Uint8Array, entr
   };
 }
 
-/** Entries of the disk that lead nowhere. */
-function freeEntries({ image, device, rules }: Scene): number[] {
+/** Entries that break a rule are emptied: what they led to is what the others find again. */
+function clearing({ image }: Scene, table: Uint8Array, faulty: readonly number[]): Proposal {
   const { geometry: g } = image;
-  const entries = Math.min(g.l1Entries, l1EntriesFor(g));
-  const table = new DataView(readBytes(device, g.l1Offset, entries * 8).buffer);
+  for (const index of faulty) table.fill(0, index * 8, index * 8 + 8);
+  const first = faulty[0] as number;
+  return {
+    part: 'l1',
+    what:
+      faulty.length === 1
+        ? `l1[${first}] is cleared`
+        : `${faulty.length} entries of the L1 table are cleared, from l1[${first}]`,
+    host: g.l1Offset + first * 8,
+    confidence: 'high',
+    evidence: ['they break the rules of an entry, and lead to no table'],
+    alternatives: [],
+    needs: [],
+    *apply(to: Device) {
+      const now = readBytes(to, g.l1Offset, g.l1Entries * 8);
+      for (const index of faulty) now.fill(0, index * 8, index * 8 + 8);
+      yield { what: 'l1', done: 0, total: g.l1Entries };
+      to.write(g.l1Offset, now, 'l1 table');
+    },
+  };
+}
+
+/** Entries of the disk that lead nowhere, and of all entries those that break a rule. */
+function freeEntries({ image, device, rules }: Scene): { free: number[]; faulty: number[] } {
+  const { geometry: g } = image;
+  const ofDisk = l1EntriesFor(g);
+  const table = new DataView(readBytes(device, g.l1Offset, g.l1Entries * 8).buffer);
   const free: number[] = [];
-  for (let index = 0; index < entries; index++) {
+  const faulty: number[] = [];
+  for (let index = 0; index < g.l1Entries; index++) {
     const { offset, fault } = l1State(g, rules.fileSize, table.getInt32(index * 8), table.getInt32(index * 8 + 4));
-    if (offset === 0 || fault !== undefined) free.push(index);
+    if (fault !== undefined) faulty.push(index);
+    if (index < ofDisk && (offset === 0 || fault !== undefined)) free.push(index);
   }
-  return free;
+  return { free, faulty };
 }
 
 /** L1 tables of snapshots: index to L2 table, for the free entries. */
