@@ -213,7 +213,7 @@ class Opening {
     const context: OpenContext = {
       name: fromBinary(protocol.fileName),
       passphrase: secret === undefined ? undefined : this.#around.secrets.get(secret),
-      openExternal: (file) => this.#dataFile(dataOptions.get('filename') ?? toBinary(file), protocol, writable),
+      openExternal: (file) => this.#dataFile(dataOptions.get('filename') ?? toBinary(file), writable),
     };
     const image = opened(() => format.open(device, context), format);
     if (image.info().encrypted && context.passphrase === undefined) {
@@ -227,9 +227,9 @@ class Opening {
     return opened(() => runRequest(openForWriting(format, device, { ...context, options, warn }, chain)), format);
   }
 
-  #dataFile(name: string, { fileName }: Protocol, writable: boolean): Device {
-    const path = backingName(fileName, name);
-    const opened = openProtocol(path, new Map(), {
+  /** Its name counts from where the program runs, not from the image. */
+  #dataFile(name: string, writable: boolean): Device {
+    const opened = openProtocol(name, new Map(), {
       writable,
       forceShare: this.#flags.forceShare,
       nativeAio: false,
@@ -269,7 +269,7 @@ class Opening {
       const format = driver ?? probe(below.device);
       const context: OpenContext = {
         name: fromBinary(below.fileName),
-        openExternal: (external) => this.#dataFile(toBinary(external), below, false),
+        openExternal: (external) => this.#dataFile(toBinary(external), false),
       };
       const base = opened(() => format.open(below.device, context), format);
       return [base, ...this.#chain(base, below, inner, undefined)];

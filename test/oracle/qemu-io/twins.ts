@@ -46,5 +46,5 @@ function masked(program: string, args: readonly string[], { input = '', cwd }: W
 export function withoutTimes(text: string): string {
   return text
     .replace(/ ops; [^\n]* ops\/sec\)/g, ' ops; TIME')
-    .replace(/^(\d+,\d+),\d+:\d\d:\d\d\.\d\d,[\d.]+,[\d.]+$/gm, '$1,TIME');
+    .replace(/(\d+,\d+),\d+:\d\d:\d\d\.\d\d,[\d.]+,[\d.]+$/gm, '$1,TIME');
 }
