@@ -87,7 +87,7 @@ export class BlkdebugDevice implements Device {
   event(event: DeviceEvent): Suspension | undefined {
     let state = this.#state;
     const active: InjectError[] = [];
-    let suspension: Suspension | undefined;
+    const tags: string[] = [];
     for (const rule of [...this.#rules]) {
       if (rule.event !== event || (rule.state !== 0 && rule.state !== this.#state)) continue;
       if (rule.action === 'inject-error') active.unshift(rule);
@@ -95,12 +95,13 @@ export class BlkdebugDevice implements Device {
       else {
         this.#remove(rule);
         this.#told(`blkdebug: Suspended request '${rule.tag}'\n`);
-        suspension ??= { event, tag: rule.tag };
+        tags.push(rule.tag);
       }
     }
     if (active.length > 0) this.#active = active;
     this.#state = state;
-    return suspension;
+    const [tag, ...also] = tags;
+    return tag === undefined ? undefined : { event, tag, also };
   }
 
   read(offset: number, target: Uint8Array): void {

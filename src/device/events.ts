@@ -63,6 +63,8 @@ export type DeviceEvent = (typeof EVENTS)[number];
 export interface Suspension {
   readonly event: DeviceEvent;
   readonly tag: string;
+  /** Tags of further breakpoints at the same instant: each has to be resumed. */
+  readonly also?: readonly string[];
   /**
    * Present where the request waits for another one on the same clusters, and nobody has to resume it: it can go on once
    * this answers true, which it does after the other one has got further.

@@ -32,8 +32,9 @@ export const removeBreak: Command = {
     const { voice, volume, requests } = shell;
     const layer = volume.opened.blkdebug;
     const removed = layer?.removeBreaks(tag);
-    const went = layer && requests.resume(tag, true, resumed(shell, tag));
-    if (removed || went) return true;
+    if (layer) requests.resume(tag, true, resumed(shell, tag));
+    // A request that was only resumed does not count.
+    if (removed) return true;
     voice.say(`Could not remove breakpoint ${tag}: ${strerror(layer ? ENOENT : ENOTSUP)}\n`);
     return false;
   },

@@ -1,6 +1,6 @@
 /** Opening what a name or options describe: the file and its layers, the format, the backing chain, the data file. */
 import { roundUp } from '../bytes/size.ts';
-import type { Device } from '../device/device.ts';
+import { type Device, readBytes } from '../device/device.ts';
 import { runRequest } from '../device/events.ts';
 import type { FileDevice } from '../device/file.ts';
 import { Disk, openForWriting } from '../disk/disk.ts';
@@ -10,6 +10,7 @@ import { ImageError } from '../errors.ts';
 import { type Dict, parseJson, Refused, take, takeSwitch, takeUnder } from './dict.ts';
 import { errnoOf, strerror } from './errno.ts';
 import { discardMode, type Flags } from './flags.ts';
+import { foreignFormat } from './foreign.ts';
 import { backingName, formatComplaint } from './format-words.ts';
 import { openProtocol, PROTOCOLS, type Protocol, protocolOf, refuseRest, takeCommon } from './protocol.ts';
 import type { Secrets } from './secrets.ts';
@@ -105,7 +106,7 @@ class Opening {
     const writable = !how.readOnly && !how.snapshot;
     const protocol = this.#protocol(name, dict, driver, isProtocol ? driverName : undefined, writable, direct);
     const device = how.noFlush ? unflushed(protocol.device) : protocol.device;
-    const format = driver ?? probe(device);
+    const format = driver ?? probed(device);
     const guessed = driver === undefined && format.name === 'raw';
     if (guessed) warnOfGuess(voice, name ?? protocol.fileName);
     if (copyOnRead && how.readOnly) throw new Refused("Can't use copy-on-read on read-only device");
@@ -115,7 +116,7 @@ class Opening {
       disk,
       format: isProtocol ? driverName : format.name,
       isProtocol,
-      guarded: guessed ? (sector) => !DRIVERS.some((d) => d !== format && d.probe(sector, device.size) > 1) : undefined,
+      guarded: guessed ? (sector) => looksRaw(sector, device.size) : undefined,
       blkdebug: protocol.blkdebug,
       detectZeroes,
       files: this.#files,
@@ -266,7 +267,7 @@ class Opening {
         told: (text) => this.#around.voice.say(text),
       });
       this.#files.push(below.file);
-      const format = driver ?? probe(below.device);
+      const format = driver ?? probed(below.device);
       const context: OpenContext = {
         name: fromBinary(below.fileName),
         openExternal: (external) => this.#dataFile(toBinary(external), false),
@@ -287,6 +288,18 @@ function closed(disk: Disk): void {
   } catch (error) {
     throw error instanceof ImageError ? new Refused(strerror(errnoOf(error))) : error;
   }
+}
+
+/** By the first sector. Throws Refused for a format that QEMU knows and Platter does not: it is no raw image. */
+function probed(device: Device): Driver {
+  const driver = probe(device);
+  const foreign = foreignFormat(readBytes(device, 0, 512));
+  if (driver.name !== 'raw' || foreign === undefined) return driver;
+  throw new Refused(`Unknown driver '${foreign}'`);
+}
+
+function looksRaw(sector: Uint8Array, size: number): boolean {
+  return !DRIVERS.some((driver) => driver.probe(sector, size) > 1) && foreignFormat(sector) === undefined;
 }
 
 function driverNamed(name: string): Driver {

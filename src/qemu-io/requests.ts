@@ -11,6 +11,8 @@ import { ImageError } from '../errors.ts';
 
 interface Suspended {
   readonly at: Suspension;
+  /** What still has to be resumed. */
+  readonly tags: string[];
   readonly request: Request<unknown>;
   readonly done: (error: ImageError | undefined) => void;
 }
@@ -63,7 +65,7 @@ export class Requests {
   }
 
   isSuspended(tag: string): boolean {
-    return this.#suspended.some(({ at }) => !at.ready && at.tag === tag);
+    return this.#suspended.some(({ at, tags }) => !at.ready && tags.includes(tag));
   }
 
   /** Waits until a request with this tag is suspended. */
@@ -75,13 +77,17 @@ export class Requests {
   resume(tag: string, all: boolean, told: () => void): boolean {
     let any = false;
     for (;;) {
-      const index = this.#suspended.findLastIndex(({ at }) => !at.ready && at.tag === tag);
+      const index = this.#suspended.findLastIndex(({ at, tags }) => !at.ready && tags.includes(tag));
       if (index < 0) return any;
-      const [{ request, done }] = this.#suspended.splice(index, 1) as [Suspended];
+      const { request, done, tags } = this.#suspended[index] as Suspended;
       any = true;
       told();
-      this.#goOn(request, done);
-      this.#wake();
+      tags.splice(tags.indexOf(tag), 1);
+      if (tags.length === 0) {
+        this.#suspended.splice(index, 1);
+        this.#goOn(request, done);
+        this.#wake();
+      }
       if (!all) return true;
     }
   }
@@ -102,7 +108,10 @@ export class Requests {
     try {
       const step = request.next();
       if (step.done) this.#ended.push(() => done(undefined));
-      else this.#suspended.push({ at: step.value, request, done });
+      else {
+        const at = step.value;
+        this.#suspended.push({ at, tags: [at.tag, ...(at.also ?? [])], request, done });
+      }
     } catch (error) {
       if (!(error instanceof ImageError)) throw error;
       this.#ended.push(() => done(error));

@@ -26,7 +26,7 @@ export function addObject(voice: Voice, secrets: Secrets, text: string): void {
   const file = take(dict, 'file');
   const format = take(dict, 'format') ?? 'raw';
   if (data !== undefined && file !== undefined) throw new Refused("'file' and 'data' are mutually exclusive");
-  if (data === undefined && file === undefined) throw new Refused("Must provide 'file' or 'data'");
+  if (data === undefined && file === undefined) throw new Refused("Either 'file' or 'data' must be provided");
   let value = data ?? '';
   if (file !== undefined) {
     const read = readWholeFile(fromBinary(file));
