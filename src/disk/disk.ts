@@ -40,14 +40,31 @@ export function* openForWriting(
   chain: readonly Image[] = [],
 ): Request<Disk> {
   if (!driver.writing) throw notSupported(driver.name, 'guest bytes of this format cannot be changed');
+  const writer = yield* driver.writing.open(device, withBelow(context, chain));
+  return new Disk(writer, chain);
+}
+
+/** The same for reading only: nothing is written, whatever the image says of itself. */
+export function* openForReading(
+  driver: Driver,
+  device: Device,
+  context: Omit<WriteContext, 'below'>,
+  chain: readonly Image[] = [],
+): Request<Disk> {
+  if (!driver.writing?.readsOnly) return new Disk(driver.open(device, context), chain);
+  const reader = yield* driver.writing.open(device, { ...withBelow(context, chain), readOnly: true });
+  return new Disk(reader, chain, 'read-only');
+}
+
+function withBelow(context: Omit<WriteContext, 'below'>, chain: readonly Image[]): WriteContext {
   const [backing] = chain;
-  const below = backing && {
+  if (!backing) return context;
+  const below = {
     size: backing.size,
     read: (guest: number, target: Uint8Array) => readBelow(chain, guest, target),
     isZero: (guest: number, length: number) => readsAsZeros(chain, guest, guest + length),
   };
-  const writer = yield* driver.writing.open(device, below ? { ...context, below } : context);
-  return new Disk(writer, chain);
+  return { ...context, below };
 }
 
 export class Disk {
@@ -56,20 +73,23 @@ export class Disk {
   /** What lies below the top image, nearest first. */
   readonly chain: readonly Image[];
 
+  readonly isWritable: boolean;
+
   /** `top`: an image that is only read, or a writer. */
-  constructor(top: Image | ImageWriter, chain: readonly Image[] = []) {
+  constructor(
+    top: Image | ImageWriter,
+    chain: readonly Image[] = [],
+    access: 'read-only' | 'read-write' = 'read-write',
+  ) {
     this.#writer = 'image' in top ? top : undefined;
     this.#image = 'image' in top ? top.image : top;
     this.chain = chain;
+    this.isWritable = this.#writer !== undefined && access === 'read-write';
   }
 
   /** The top image, as the requests that ended left it. Do not keep it. */
   get image(): Image {
     return this.#writer?.image ?? this.#image;
-  }
-
-  get isWritable(): boolean {
-    return this.#writer !== undefined;
   }
 
   /** Guest bytes. */
@@ -173,12 +193,12 @@ export class Disk {
 
   /** Everything written is on the device, durable. */
   *flush(): Request {
-    if (this.#writer) yield* this.#writer.flush();
+    if (this.#writer && this.isWritable) yield* this.#writer.flush();
   }
 
   /** As `flush`; marks that the image is in use are taken off. No request may follow. */
   *close(): Request {
-    if (this.#writer) yield* this.#writer.close();
+    if (this.#writer && this.isWritable) yield* this.#writer.close();
   }
 
   /**
@@ -191,7 +211,7 @@ export class Disk {
   }
 
   #writable(): ImageWriter {
-    if (this.#writer) return this.#writer;
+    if (this.#writer && this.isWritable) return this.#writer;
     throw readOnly(this.image.device.name);
   }
 

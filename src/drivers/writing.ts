@@ -65,6 +65,8 @@ export interface WriteContext extends OpenContext {
   readonly below?: Below;
   /** Run-time options by QEMU's names: `lazy-refcounts`, `pass-discard-request`, `overlap-check` … */
   readonly options?: Readonly<Record<string, string>>;
+  /** Nothing may be written: only reads are asked for, and marks in the image stay as they are. */
+  readonly readOnly?: boolean;
   /** Told what QEMU would print on standard error in the middle of a request: that an image is marked corrupt. */
   warn?(text: string): void;
 }
@@ -72,4 +74,6 @@ export interface WriteContext extends OpenContext {
 export interface WritingDriver {
   /** Throws ImageError for what QEMU refuses to open for writing: an image marked corrupt, an unknown feature. */
   open(device: Device, context: WriteContext): Request<ImageWriter>;
+  /** It can be opened `readOnly` too, and reads then as a writer reads: from tables it keeps, VM state included. */
+  readonly readsOnly?: boolean;
 }

@@ -3,7 +3,7 @@ import { roundUp } from '../bytes/size.ts';
 import { type Device, readBytes } from '../device/device.ts';
 import { runRequest } from '../device/events.ts';
 import type { FileDevice } from '../device/file.ts';
-import { Disk, openForWriting } from '../disk/disk.ts';
+import { type Disk, openForReading, openForWriting } from '../disk/disk.ts';
 import type { Driver, Image, OpenContext } from '../drivers/driver.ts';
 import { DRIVERS, probe } from '../drivers/registry.ts';
 import { ImageError } from '../errors.ts';
@@ -222,10 +222,10 @@ class Opening {
       throw new Refused("Parameter 'encrypt.key-secret' is required for cipher");
     }
     const chain = this.#chain(image, protocol, backingOptions, backingGiven);
-    if (!writable) return new Disk(image, chain);
-    protocol.file.allowWrites();
     const warn = (text: string): void => voice.grumble(text.endsWith('\n') ? text : `${text}\n`);
-    return opened(() => runRequest(openForWriting(format, device, { ...context, options, warn }, chain)), format);
+    if (writable) protocol.file.allowWrites();
+    const open = writable ? openForWriting : openForReading;
+    return opened(() => runRequest(open(format, device, { ...context, options, warn }, chain)), format);
   }
 
   /** Its name counts from where the program runs, not from the image. */

@@ -26,13 +26,7 @@ function sequence(seed: number, index: number, folder: string): Sequence {
   const made = recipe(random);
   const name = `i${index}`;
   make(folder, name, made, random);
-  const rounds = Array.from({ length: random.pick([1, 1, 2]) }, () => [
-    openOptions(random, made, name),
-    ...Array.from({ length: random.int(4, 14) }, () => command(random, made)).flatMap((line) =>
-      WITHOUT.test(line) ? [] : line.split('\n'),
-    ),
-    'close',
-  ]);
+  const rounds = Array.from({ length: random.pick([1, 1, 2]) }, () => round(random, made, name));
   const hasSnapshots = made.format === 'qcow2' && !made.hasDataFile;
   const between = hasSnapshots
     ? random.pick([
@@ -42,6 +36,13 @@ function sequence(seed: number, index: number, folder: string): Sequence {
       ])
     : [];
   return { seed, name, made, rounds, between };
+}
+
+/** One `open` to `close`. */
+function round(random: Random, made: Recipe, name: string): string[] {
+  const open = openOptions(random, made, name);
+  const lines = Array.from({ length: random.int(4, 14) }, () => command(random, made, open.includes('-C')));
+  return [open, ...lines.flatMap((line) => (WITHOUT.test(line) ? [] : line.split('\n'))), 'close'];
 }
 
 const ROUNDS = 2;

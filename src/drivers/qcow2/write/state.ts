@@ -157,7 +157,8 @@ export class WriteState {
    * `message`: in QEMU's words, without a full stop.
    */
   corruption(message: string): ImageError {
-    if (!this.#dead) {
+    if (this.context.readOnly) this.oddity(message);
+    else if (!this.#dead) {
       this.context.warn?.(`qcow2: Marking image as corrupt: ${message}; further corruption events will be suppressed`);
       this.#dead = true;
       this.#signaled = true;

@@ -121,7 +121,8 @@ export class Qcow2Writer implements ImageWriter {
 export function* openWriter(device: Device, context: WriteContext): Request<Qcow2Writer> {
   let image = Qcow2Image.open(device, context);
   const { incompatible_features: incompatible, compatible_features: compatible, autoclear_features } = image.header;
-  if (incompatible.corrupt) {
+  const { readOnly = false } = context;
+  if (incompatible.corrupt && !readOnly) {
     throw new ImageError({
       code: 'marked-corrupt',
       class: 'consistency',
@@ -146,14 +147,14 @@ export function* openWriter(device: Device, context: WriteContext): Request<Qcow
       tryThis: '--object secret,id=s0,file=FILE --key-secret s0',
     });
   }
-  if (image.bitmaps.length > 0) throw notSupported('an image with bitmaps cannot be written to yet');
+  if (image.bitmaps.length > 0 && !readOnly) throw notSupported('an image with bitmaps cannot be written to yet');
   const option = context.options?.['lazy-refcounts'];
   const lazy = option === undefined ? compatible.lazy_refcounts : option === 'on';
   if (lazy && image.geometry.version < 3) {
     throw invalid('Lazy refcounts require a qcow2 image with at least qemu 1.1 compatibility level');
   }
-  if (autoclear_features.unknown.length > 0) clearUnknown(device, autoclear_features.lo & 3);
-  if (incompatible.dirty) {
+  if (autoclear_features.unknown.length > 0 && !readOnly) clearUnknown(device, autoclear_features.lo & 3);
+  if (incompatible.dirty && !readOnly) {
     recount(device, context);
     image = Qcow2Image.open(device, context);
   }
@@ -169,4 +170,4 @@ function clearUnknown(device: Device, known: number): void {
   device.write(at, bytes, 'header');
 }
 
-export const qcow2Writing: WritingDriver = { open: openWriter };
+export const qcow2Writing: WritingDriver = { open: openWriter, readsOnly: true };
