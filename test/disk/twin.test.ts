@@ -28,13 +28,7 @@ function play(format: string, seed: number, folder: string): void {
       ? [`write -P ${request.fill} ${request.offset} ${request.length}`]
       : [],
   );
-  const requests = randomRequests(random, shape, unit, REQUESTS);
-  playOnTwins(
-    folder,
-    shape,
-    before,
-    format === 'qcow2' ? requests.filter(({ what }) => what !== 'compressed' && what !== 'truncate') : requests,
-  );
+  playOnTwins(folder, shape, before, randomRequests(random, shape, unit, REQUESTS));
 }
 
 function shapeOf(format: string, random: Random, folder: string): { shape: Shape; unit: number } {
@@ -66,6 +60,7 @@ function backingFile(random: Random, size: number, folder: string): { file: stri
   const file = join(folder, `below.${format}`);
   const its = Math.max(Math.floor(size * random.pick([0.5, 1, 1, 1.5])) & ~511, 512);
   create(file, format, its);
-  io(file, format, [`write -P 170 0 ${its >> 1}`]);
+  // QEMU sees holes of a raw file as known zeros; node:fs cannot tell them.
+  io(file, format, [`write -P 170 0 ${format === 'raw' ? its : its >> 1}`]);
   return { file, format };
 }

@@ -146,8 +146,11 @@ function* grow(w: WriteState, size: number, preallocation: Preallocation): Reque
 function* hideBacking(w: WriteState, from: number, to: number): Request {
   const unit = mappingUnit(w.g);
   const start = Math.ceil(from / unit) * unit;
-  const zeroed = w.g.version < 3 ? noZeros() : zeroUnits(w, start, Math.max(start, to), false);
-  yield* part('Failed to zero out new clusters', zeroed);
+  // Where the disk grows within its last unit only, there is no new one.
+  if (start < to) {
+    const zeroed = w.g.version < 3 ? noZeros() : zeroUnits(w, start, to, false);
+    yield* part('Failed to zero out new clusters', zeroed);
+  }
   if (start === from) return;
   w.unlock();
   try {
