@@ -168,6 +168,7 @@ export class Disk {
     const from = roundUp(offset, unit);
     const end = offset + length;
     const to = end === this.size ? end : roundDown(end, unit);
+    writer.touch?.(offset, length);
     if (to > from) yield* writer.discard(from, to - from);
   }
 

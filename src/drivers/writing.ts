@@ -30,6 +30,8 @@ export interface ImageWriter {
   read?(guest: number, target: Uint8Array): Request;
   /** It can promise that zeros take no space of their own: a range it answers false for is then refused (`-n`). */
   readonly strictZeroes?: boolean;
+  /** Guest range that a request is about, where it is more than what the writer is asked to change. */
+  touch?(guest: number, length: number): void;
   /** Guest range inside the disk, any length. Allocates, and copies what of a cluster is not written. */
   write(guest: number, bytes: Uint8Array): Request;
   /**

@@ -128,7 +128,7 @@ function doOurs(twins: Twins, deeds: readonly Deed[]): string[] {
       } else runRequest(requestFor(disk, deed));
     } catch (error) {
       if (!(error instanceof ImageError)) throw error;
-      if (deed.do === 'truncate') told.push(error.what);
+      if (deed.do === 'truncate') told.push(error.what.split('\n')[0] as string);
       else failed.push(WORDS[error.code] ?? error.message);
     }
   }

@@ -21,6 +21,26 @@ const MOST = 1024 * 1024 * 1024;
 
 /** Entries for the guest bytes `from` .. `to` - 1, wherever there is room. With the lock held. */
 export function* preallocateEntries(w: WriteState, from: number, to: number, how: Preallocation): Request {
+  const end = yield* behindAll(w, entriesFor(w, from, to));
+  // Tables may have grown the file farther meanwhile.
+  if (end <= w.data.size) return;
+  if (how === 'metadata') w.data.resize(end);
+  else fillWithZeros(w, w.data.size, end);
+}
+
+/** Does the work with clusters from behind the end of the file only: what was freed before it is not zeros. */
+function* behindAll<T>(w: WriteState, work: Request<T>): Request<T> {
+  const free = w.firstFree;
+  w.firstFree = Math.max(free, Math.ceil(w.device.size / w.g.clusterSize));
+  try {
+    return yield* work;
+  } finally {
+    w.firstFree = Math.min(w.firstFree, free);
+  }
+}
+
+/** Answers where in the file the last of the clusters ends (bytes), 0 where there is none. */
+function* entriesFor(w: WriteState, from: number, to: number): Request<number> {
   let end = 0;
   for (let at = from; at < to; ) {
     const made: Allocation[] = [];
@@ -39,10 +59,7 @@ export function* preallocateEntries(w: WriteState, from: number, to: number, how
       for (const allocation of made) w.inFlight.delete(allocation);
     }
   }
-  // Tables may have grown the file farther meanwhile.
-  if (end <= w.data.size) return;
-  if (how === 'metadata') w.data.resize(end);
-  else fillWithZeros(w, w.data.size, end);
+  return end;
 }
 
 /** Whole clusters for them in a row behind the end of the file, filled with zeros. With the lock held. */
@@ -51,14 +68,7 @@ export function* preallocateBehind(w: WriteState, from: number, to: number, hide
   const first = from - (from % clusterSize);
   const clusters = Math.ceil((to - first) / clusterSize);
   if (clusters === 0) return;
-  const free = w.firstFree;
-  w.firstFree = Math.max(free, Math.ceil(w.device.size / clusterSize));
-  let host: number;
-  try {
-    host = yield* allocateClusters(w, clusters * clusterSize);
-  } finally {
-    w.firstFree = Math.min(w.firstFree, free);
-  }
+  const host = yield* behindAll(w, allocateClusters(w, clusters * clusterSize));
   fillWithZeros(w, Math.max(w.device.size, host), host + clusters * clusterSize);
   for (let done = 0; done < clusters; ) {
     const at = first + done * clusterSize;

@@ -29,11 +29,13 @@ const BLOCK_MEMORY = 4 * 1024 * 1024;
 const DIRTY = 1;
 const CORRUPT = 2;
 
-/** Dirty bitmaps, as a change of the disk's size (bytes) meets them. */
+/** Dirty bitmaps, as requests meet them. Bytes. */
 export interface TrackedBitmaps {
   /** Throws ImageError where one of them cannot follow. */
   checkResize(): void;
   resize(size: number): void;
+  touch(guest: number, length: number): void;
+  save(): Request;
 }
 
 /** A request's clusters from allocation until its entries say where they are. Guest bytes, whole clusters. */

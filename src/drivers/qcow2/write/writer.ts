@@ -1,12 +1,14 @@
 /** A qcow2 image open for writing, as who writes guest bytes knows it: every format alike. */
-import { type Device, readBytes } from '../../../device/device.ts';
+import type { Device } from '../../../device/device.ts';
 import { fire, type Request } from '../../../device/events.ts';
 import { ImageError } from '../../../errors.ts';
 import type { ImageWriter, Preallocation, WriteContext, WritingDriver } from '../../writing.ts';
 import { mappingUnit } from '../geometry.ts';
 import { Qcow2Image } from '../image.ts';
 import { HeaderV3 } from '../layout.ts';
-import { invalid, notSupported } from './complaints.ts';
+import { clearHeader } from './autoclear.ts';
+import { DirtyBitmaps } from './bitmaps.ts';
+import { invalid } from './complaints.ts';
 import { compressGuest } from './compress.ts';
 import { readGuest } from './read.ts';
 import { recount } from './recount.ts';
@@ -15,6 +17,10 @@ import { WriteState } from './state.ts';
 import { readVmState, writeVmState } from './vm-state.ts';
 import { writeGuest } from './write.ts';
 import { discardGuest, zeroGuest } from './zero.ts';
+
+const STALE_BITMAPS =
+  'warning: a program lacking bitmap support modified this file, so all bitmaps are now considered inconsistent\n' +
+  "Some clusters may be leaked, run 'qemu-img check -r' on the image file to fix.";
 
 export class Qcow2Writer implements ImageWriter {
   readonly state: WriteState;
@@ -50,11 +56,13 @@ export class Qcow2Writer implements ImageWriter {
 
   *write(guest: number, bytes: Uint8Array): Request {
     this.state.alive();
+    this.touch(guest, bytes.length);
     yield* writeGuest(this.state, guest, bytes);
   }
 
   *writeZeroes(guest: number, length: number, { mayUnmap }: { readonly mayUnmap: boolean }): Request<boolean> {
     this.state.alive();
+    this.touch(guest, length);
     return yield* zeroGuest(this.state, guest, length, mayUnmap);
   }
 
@@ -63,8 +71,13 @@ export class Qcow2Writer implements ImageWriter {
     return yield* discardGuest(this.state, guest, length);
   }
 
+  touch(guest: number, length: number): void {
+    this.state.bitmaps?.touch(guest, length);
+  }
+
   *#compress(guest: number, bytes: Uint8Array): Request<boolean> {
     this.state.alive();
+    this.touch(guest, bytes.length);
     if (yield* compressGuest(this.state, guest, bytes)) return true;
     yield* writeGuest(this.state, guest, bytes);
     return false;
@@ -109,6 +122,7 @@ export class Qcow2Writer implements ImageWriter {
     try {
       yield* w.l2.flush();
       yield* w.blocks.flush();
+      if (w.bitmaps) yield* w.bitmaps.save();
       if (w.isDirty) w.markClean();
     } finally {
       w.unlock();
@@ -120,7 +134,7 @@ export class Qcow2Writer implements ImageWriter {
 // biome-ignore lint/correctness/useYield: opening is a request for every format alike
 export function* openWriter(device: Device, context: WriteContext): Request<Qcow2Writer> {
   let image = Qcow2Image.open(device, context);
-  const { incompatible_features: incompatible, compatible_features: compatible, autoclear_features } = image.header;
+  const { incompatible_features: incompatible, compatible_features: compatible } = image.header;
   const { readOnly = false } = context;
   if (incompatible.corrupt && !readOnly) {
     throw new ImageError({
@@ -147,27 +161,20 @@ export function* openWriter(device: Device, context: WriteContext): Request<Qcow
       tryThis: '--object secret,id=s0,file=FILE --key-secret s0',
     });
   }
-  if (image.bitmaps.length > 0 && !readOnly) throw notSupported('an image with bitmaps cannot be written to yet');
   const option = context.options?.['lazy-refcounts'];
   const lazy = option === undefined ? compatible.lazy_refcounts : option === 'on';
   if (lazy && image.geometry.version < 3) {
     throw invalid('Lazy refcounts require a qcow2 image with at least qemu 1.1 compatibility level');
   }
-  if (autoclear_features.unknown.length > 0 && !readOnly) clearUnknown(device, autoclear_features.lo & 3);
-  if (incompatible.dirty && !readOnly) {
-    recount(device, context);
-    image = Qcow2Image.open(device, context);
-  }
-  return new Qcow2Writer(new WriteState(image, context, lazy));
-}
-
-/** Features that this program does not know, and that whoever changes the image without knowing them must take off. */
-function clearUnknown(device: Device, known: number): void {
-  const at = HeaderV3.at.autoclear_features;
-  const bytes = readBytes(device, at, 8);
-  bytes.fill(0);
-  new DataView(bytes.buffer).setUint32(4, known);
-  device.write(at, bytes, 'header');
+  const isStale = image.bitmapTable.stale;
+  if (isStale) context.warn?.(STALE_BITMAPS);
+  if (readOnly) return new Qcow2Writer(new WriteState(image, context, lazy));
+  clearHeader(device, image.header);
+  if (incompatible.dirty) recount(device, context);
+  if (isStale || incompatible.dirty) image = Qcow2Image.open(device, context);
+  const state = new WriteState(image, context, lazy);
+  if (image.bitmaps.length > 0) state.bitmaps = new DirtyBitmaps(state, image.bitmaps);
+  return new Qcow2Writer(state);
 }
 
 export const qcow2Writing: WritingDriver = { open: openWriter, readsOnly: true };
