@@ -17,7 +17,7 @@ const STATUS: Readonly<Record<Verdict, number>> = { clean: 0, 'check-errors': 1,
 export function verdict(report: CheckReport): Verdict {
   if (report.checkErrors > 0) return 'check-errors';
   if (report.corruptions > 0 || report.unnoticedByQemu > 0) return 'corruption';
-  return report.leaks > 0 ? 'leaks' : 'clean';
+  return report.leaks + report.unnoticedLeaks > 0 ? 'leaks' : 'clean';
 }
 
 /** qemu-img's exit status of a verdict: 0 clean, 1 the check itself failed, 2 corruption, 3 leaks and nothing worse. */
@@ -45,7 +45,7 @@ export function checkJson(report: CheckReport, filename: string, format: string)
     platter: {
       verdict: verdict(report),
       'finding-count': report.findingCount,
-      'unnoticed-by-qemu': report.unnoticedByQemu,
+      'unnoticed-by-qemu': report.unnoticedByQemu + report.unnoticedLeaks,
       'free-bytes': report.freeBytes,
       'leaked-bytes': report.leakedBytes,
     },
@@ -60,8 +60,8 @@ function findingJson(finding: Finding): Record<string, unknown> {
 /** qemu-img's lines for a person, without the findings. */
 export function verdictLines(report: CheckReport): string[] {
   const lines: string[] = [];
-  const { corruptions, leaks, checkErrors, unnoticedByQemu } = report;
-  if (corruptions + leaks + checkErrors + unnoticedByQemu === 0) lines.push('No errors were found on the image.');
+  const { corruptions, leaks, checkErrors, unnoticedByQemu, unnoticedLeaks } = report;
+  if (corruptions + leaks + checkErrors + unnoticedByQemu + unnoticedLeaks === 0) lines.push('No errors were found on the image.');
   if (corruptions > 0) {
     lines.push('', `${corruptions} errors were found on the image.`, DATA_AT_RISK);
   }
@@ -73,6 +73,10 @@ export function verdictLines(report: CheckReport): string[] {
     lines.push('', `${leaks} leaked clusters were found on the image.`);
     lines.push('This means waste of disk space, but no harm to data.');
   }
+  if (unnoticedLeaks > 0) {
+    lines.push('', `${unnoticedLeaks} leaks that qemu-img does not report were found on the image.`);
+    if (leaks === 0) lines.push('This means waste of disk space, but no harm to data.');
+  }
   if (checkErrors > 0) lines.push('', `${checkErrors} internal errors have occurred during the check.`);
   lines.push(...clusterLines(report));
   return lines;
@@ -83,7 +87,7 @@ export function verdictWords(report: CheckReport): string {
   const errors = report.corruptions + report.unnoticedByQemu;
   const parts = [
     counted(errors, 'error'),
-    counted(report.leaks, 'leak'),
+    counted(report.leaks + report.unnoticedLeaks, 'leak'),
     counted(report.checkErrors, 'internal error'),
   ].filter((part) => part !== '');
   return parts.length > 0 ? parts.join(', ') : 'clean';

@@ -34,6 +34,8 @@ export interface CheckReport {
   readonly checkErrors: number;
   /** Corruption that QEMU does not notice but Platter does (docs/qemu-differences.md). */
   readonly unnoticedByQemu: number;
+  /** The same for leaks. */
+  readonly unnoticedLeaks: number;
   /** Bytes; where the last used cluster ends (qcow2 only, as qemu-img). */
   readonly imageEndOffset?: number;
   readonly totalClusters: number;
@@ -58,6 +60,7 @@ export class FindingLog {
   leaks = 0;
   checkErrors = 0;
   unnoticedByQemu = 0;
+  unnoticedLeaks = 0;
 
   add(finding: Finding): void {
     this.addLazily(finding.severity, finding.qemuCount ?? 1, () => finding);
@@ -75,6 +78,7 @@ export class FindingLog {
       if (qemuCount === 0) this.unnoticedByQemu++;
     } else if (severity === 'leak') {
       this.leaks += qemuCount;
+      if (qemuCount === 0) this.unnoticedLeaks++;
     }
   }
 }

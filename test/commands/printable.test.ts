@@ -71,6 +71,7 @@ describe('printable', () => {
         leaks: 0,
         checkErrors: 0,
         unnoticedByQemu: 0,
+        unnoticedLeaks: 0,
         totalClusters: 0,
         allocatedClusters: 0,
         fragmentedClusters: 0,

@@ -34,6 +34,8 @@ import {
   type Patch,
   TRUNCATIONS,
 } from './bad-input.ts';
+import { expectSame } from './differential.ts';
+import { platterSees, seenBy } from './verdicts.ts';
 
 /** Each within this, or it hangs; QEMU alone takes its time over some. Milliseconds. */
 const HANG = 60_000;
@@ -65,6 +67,7 @@ describeWithQemu('bad input', () => {
       const { path, format } = bad(input.base, input.patches, input.truncate);
       const oracle = check(path, format);
       expect(oracle.verdict, describeRun(oracle.ran)).toBe(input.qemu);
+      expectSame(seenBy(oracle, path), platterSees(format, readFileSync(path)), input.says);
       const answer = untouched(path, () => answerOf(path, format));
       expectComplaint(input, answer);
       if (!input.convertible) expectNoConversion(path, format);

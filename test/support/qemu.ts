@@ -34,12 +34,13 @@ export function judged(count = 1): void {
   images += count;
 }
 
-/** Runs a QEMU tool; any end is an answer. Throws only when the tool cannot be started. */
-export function run(tool: 'qemu-img' | 'qemu-io', args: readonly string[], timeout = TIMEOUT_MS): Ran {
+/** Runs a QEMU tool, in folder `cwd`; any end is an answer. Throws only when the tool cannot be started. */
+export function run(tool: 'qemu-img' | 'qemu-io', args: readonly string[], timeout = TIMEOUT_MS, cwd?: string): Ran {
   runs++;
   const done = spawnSync(tool, args, {
     timeout,
     killSignal: 'SIGKILL',
+    cwd,
     maxBuffer: OUTPUT_LIMIT,
     encoding: 'utf8',
     env: { ...process.env, LC_ALL: 'C' },
@@ -164,10 +165,10 @@ export interface Checked {
   readonly ran: Ran;
 }
 
-/** Never changes the image unless `repair` says so. */
-export function check(path: string, format: string, repair?: 'leaks' | 'all'): Checked {
+/** Never changes the image unless `repair` says so. `cwd`: where names of data files are looked for. */
+export function check(path: string, format: string, repair?: 'leaks' | 'all', cwd?: string): Checked {
   const args = ['check', '-f', format, '--output=json', ...(repair ? ['-r', repair] : [])];
-  const ran = run('qemu-img', [...args, path]);
+  const ran = run('qemu-img', [...args, path], TIMEOUT_MS, cwd);
   const verdict = ran.status === undefined ? 'crashed' : (VERDICTS[ran.status] ?? 'failed');
   // With -r there is text before the object; there is no object at all when the check aborts.
   const json = ran.stdout.indexOf('{');

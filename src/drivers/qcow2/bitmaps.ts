@@ -15,7 +15,7 @@ import { type Device, readBytes } from '../../device/device.ts';
 import { type FaultClass, ImageError } from '../../errors.ts';
 import { extensionOf } from './extensions.ts';
 import type { Geometry } from './geometry.ts';
-import type { Header } from './header.ts';
+import { type Header, low32 } from './header.ts';
 import { BitmapDirectoryEntry, BitmapsExtension, BitmapTableEntry, EXTENSION, LIMITS } from './layout.ts';
 
 export interface Bitmap {
@@ -61,13 +61,19 @@ export function readBitmaps(device: Device, header: Header, g: Geometry): Bitmap
   const at = extension.offset + 8;
   throwFirst(validate(BitmapsExtension, padded), at);
   const { nb_bitmaps, bitmap_directory_size, bitmap_directory_offset } = decode(BitmapsExtension, padded);
-  if (bitmap_directory_offset % g.clusterSize !== 0) {
+  if (low32(padded, BitmapsExtension.at.bitmap_directory_offset) % g.clusterSize !== 0) {
     throw bitmapError('bitmap-directory-offset', 'align', at + BitmapsExtension.at.bitmap_directory_offset, 8, [
       'extension: bitmap_directory_offset',
       `${hex(bitmap_directory_offset)}, a multiple of the cluster size (${g.clusterSize}) required`,
     ]);
   }
   const directory = { offset: bitmap_directory_offset, length: bitmap_directory_size };
+  if (!isReadable(directory.offset, directory.length)) {
+    throw bitmapError('bitmap-directory-offset', 'range', at + BitmapsExtension.at.bitmap_directory_offset, 8, [
+      'extension: bitmap_directory_offset',
+      `${hex(directory.offset)}, the directory must end at or below ${hex(LIMITS.length)}`,
+    ]);
+  }
   const bitmaps = readDirectory(device, g, directory, nb_bitmaps);
   checkTables(device, g, bitmaps);
   return { stale: false, bitmaps, directoryOffset: directory.offset, directoryBytes: directory.length };
@@ -90,7 +96,8 @@ function readDirectory(
     if (at + BitmapDirectoryEntry.size > length) throw directoryError(offset + at, 'ends inside an entry');
     throwFirst(validate(BitmapDirectoryEntry, bytes, at), offset);
     const entry = decode(BitmapDirectoryEntry, bytes, at);
-    checkEntry(g, entry, offset + at);
+    const tableLow = low32(bytes, at + BitmapDirectoryEntry.at.bitmap_table_offset);
+    checkEntry(g, entry, offset + at, tableLow);
     const nameAt = at + BitmapDirectoryEntry.size + entry.extra_data_size;
     const end = roundUp(nameAt + entry.name_size, 8);
     if (end > length) throw directoryError(offset + at, 'ends inside an entry');
@@ -116,15 +123,21 @@ function readDirectory(
   return bitmaps;
 }
 
-/** Rules of a directory entry that need more than the one field. `base`: the entry's byte offset in the file. */
-function checkEntry(g: Geometry, entry: DirectoryEntry, base: number): void {
+/**
+ * Rules of a directory entry that need more than the one field. `base`: the entry's byte offset in the file; `tableLow`:
+ * the low half of its table's offset, exact.
+ */
+function checkEntry(g: Geometry, entry: DirectoryEntry, base: number, tableLow: number): void {
   const fail = (field: keyof typeof BitmapDirectoryEntry.at, fault: FaultClass, size: number, is: string): never => {
     const code = `${field.replaceAll('_', '-')}-${fault}`;
     throw bitmapError(code, fault, base + BitmapDirectoryEntry.at[field], size, [field, is]);
   };
   const { bitmap_table_offset: table, bitmap_table_size: entries, flags } = entry;
-  if (table === 0 || table % g.clusterSize !== 0) {
+  if (table === 0 || tableLow % g.clusterSize !== 0) {
     fail('bitmap_table_offset', 'align', 8, `${hex(table)}, a multiple of the cluster size other than 0 required`);
+  }
+  if ((flags & 1) === 0 && !isReadable(table, entries * 8)) {
+    fail('bitmap_table_offset', 'range', 8, `${hex(table)}, the table must end at or below ${hex(LIMITS.length)}`);
   }
   if ((flags & ~KNOWN_FLAGS) !== 0) fail('flags', 'reserved', 4, `${hex(flags)}, only bits 0 and 1 are known`);
   const bytes = entries * g.clusterSize;
@@ -140,6 +153,11 @@ function checkEntry(g: Geometry, entry: DirectoryEntry, base: number): void {
   if ((flags & 1) === 0 && covers < g.size) {
     fail('bitmap_table_size', 'consistency', 4, `${entries}, which covers ${covers} of the disk's ${g.size} bytes`);
   }
+}
+
+/** QEMU reads a table at open, and can read up to there. */
+function isReadable(offset: number, length: number): boolean {
+  return offset < LIMITS.length && offset + length <= LIMITS.length;
 }
 
 /** Bytes of a bitmap table read at a time. */

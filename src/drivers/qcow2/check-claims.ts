@@ -8,7 +8,7 @@
  *     what it claims counts 1000 times.
  */
 import { ClusterBitmap } from '../../bytes/cluster-bitmap.ts';
-import { hex } from '../../bytes/size.ts';
+import { hex, roundUp } from '../../bytes/size.ts';
 import type { Device } from '../../device/device.ts';
 import type { Where } from '../../errors.ts';
 import type { FindingLog } from '../finding.ts';
@@ -88,13 +88,13 @@ export class Claims {
   /**
    * The bytes [offset, offset + length) are in use `times` times. The last cluster of a file may be half there, so
    * only bytes a whole cluster or more behind the end are a corruption, and those are not counted (qemu-img: "counting
-   * reference for region exceeding the end of the file by one cluster or more").
+   * reference for region exceeding the end of the file by one cluster or more"). QEMU counts files in whole sectors.
    */
   claim(offset: number, length: number, times: number, claimant: () => Claimant): void {
     const { clusterSize } = this.g;
     if (length <= 0) return;
     const beyond = offset + length - this.device.size;
-    if (beyond >= clusterSize) {
+    if (offset + length - roundUp(this.device.size, 512) >= clusterSize) {
       this.anyPastEnd = true;
       this.log.addLazily('corruption', times, () => {
         const { what, offset: exact = hex(offset), where } = claimant();

@@ -6,13 +6,10 @@ import { decimal64 } from '../../bytes/size.ts';
 import type { Device } from '../../device/device.ts';
 import type { Where } from '../../errors.ts';
 import { type Geometry, refcountBits } from './geometry.ts';
-import { RefcountTableEntry } from './layout.ts';
+import { LIMITS, RefcountTableEntry } from './layout.ts';
 
 /** Bytes of a block read at a time. */
 export const BLOCK_PIECE = 65_536;
-
-/** QEMU reads nothing behind this offset. */
-const LARGEST_OFFSET = 2 ** 63 - 2 ** 30;
 
 export class RefcountTable {
   /** Entries that the file holds; those the header claims behind its end read as 0. */
@@ -49,7 +46,7 @@ export class RefcountTable {
 
   /** Whether QEMU can read block `i`: false where it is not cluster aligned or impossibly far away. */
   readable(i: number): boolean {
-    return this.aligned(i) && this.block(i) + this.#g.clusterSize <= LARGEST_OFFSET;
+    return this.aligned(i) && this.block(i) + this.#g.clusterSize <= LIMITS.length;
   }
 
   /** The refcount of one cluster; undefined where its block cannot be read. Inexact, but large, above 2^53. */

@@ -50,8 +50,9 @@ function checkExtraData(log: FindingLog, header: Header, table: SnapshotTable): 
   });
 }
 
-function l1IsSane(log: FindingLog, { index, offset, l1Offset, l1Entries }: Snapshot, clusterSize: number): boolean {
-  if (l1Offset % clusterSize !== 0) {
+function l1IsSane(log: FindingLog, snapshot: Snapshot, clusterSize: number): boolean {
+  const { index, offset, l1Offset, l1OffsetLow, l1Entries } = snapshot;
+  if (l1OffsetLow % clusterSize !== 0) {
     add(log, 'snapshot-l1-align', 'align', whereField(index, offset, 'l1_table_offset', 8), {
       what: `snapshot ${index}: l1_table_offset is ${hex(l1Offset)}, a multiple of the cluster size (${hex(clusterSize)}) required`,
       means: 'the snapshot cannot be read, and what it uses looks free',

@@ -43,9 +43,6 @@ const V2_LENGTH = HeaderV2.size;
 const V3_LENGTH = HeaderV3.size;
 const FULL_LENGTH = HeaderCompression.size;
 
-/** Bytes; QEMU's largest disk, whatever the cluster size. */
-const LARGEST_LENGTH = 2 ** 63 - 2 ** 30;
-
 /** Reads the header, its extensions and the backing file's name: at most 2 MiB. Throws only on I/O errors. */
 export function readHeader(device: Device): Header {
   const bytes = readBytes(device, 0, FULL_LENGTH);
@@ -337,12 +334,14 @@ function checkTable(
 ): void {
   const offset = header[field];
   const code = field.replaceAll('_', '-');
-  if (offset + bytes >= 2 ** 63) {
+  // QEMU can read up to there; an empty table is not read, and only has to stay a number.
+  const isRead = bytes > 0;
+  if (isRead ? offset >= LIMITS.length || offset + bytes > LIMITS.length : offset >= 2 ** 63) {
     throw fieldError(
       `${code}-range`,
       'range',
       field,
-      `${field} is ${hex(offset)}, the table must end at or below 2^63-1`,
+      `${field} is ${hex(offset)}, the table must end at or below ${isRead ? hex(LIMITS.length) : '2^63-1'}`,
     );
   }
   // The low half alone decides: a double has lost the last bits of an unaligned offset above 2^53.
@@ -357,7 +356,7 @@ function checkTable(
 }
 
 function checkSize(header: Header, clusterSize: number, l2EntrySize: 8 | 16): void {
-  const largest = Math.min(largestDisk(clusterSize, l2EntrySize), LARGEST_LENGTH);
+  const largest = Math.min(largestDisk(clusterSize, l2EntrySize), LIMITS.length);
   if (header.size > largest) {
     throw fieldError(
       'size-too-large',
@@ -379,7 +378,7 @@ function checkSize(header: Header, clusterSize: number, l2EntrySize: 8 | 16): vo
 }
 
 /** The low half of a big-endian 64-bit field at `at` of `bytes`; what `bytes` lacks is zero. */
-function low32(bytes: Uint8Array, at: number): number {
+export function low32(bytes: Uint8Array, at: number): number {
   const byte = (i: number): number => bytes[at + i] ?? 0;
   return ((byte(4) << 24) | (byte(5) << 16) | (byte(6) << 8) | byte(7)) >>> 0;
 }

@@ -173,6 +173,8 @@ export type HeaderV3 = Infer<typeof HeaderV3>;
 
 /** Product caps, QEMU's own (RELIABILITY: rules against hostile images). Bytes unless said. */
 export const LIMITS = {
+  /** The longest file, and the largest disk, that QEMU's block layer handles. */
+  length: 2 ** 63 - 2 ** 30,
   l1Entries: 4_194_304,
   refcountTable: 8 * 1024 * 1024,
   snapshots: 65_536,

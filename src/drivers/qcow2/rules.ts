@@ -82,6 +82,7 @@ export function* examineQcow2(image: Checkable, tell?: (run: Mismatch) => void):
     leaks: log.leaks,
     checkErrors: log.checkErrors,
     unnoticedByQemu: log.unnoticedByQemu,
+    unnoticedLeaks: log.unnoticedLeaks,
     imageEndOffset: (compared.highest + 1) * g.clusterSize,
     totalClusters: Math.ceil(g.size / g.clusterSize),
     allocatedClusters: l2.allocatedClusters,

@@ -10,7 +10,7 @@ import { decode } from '../../bytes/struct.ts';
 import { type Device, readBytes } from '../../device/device.ts';
 import { ImageError } from '../../errors.ts';
 import type { SnapshotInfo } from '../driver.ts';
-import type { Header } from './header.ts';
+import { type Header, low32 } from './header.ts';
 import { LIMITS, SnapshotEntry, SnapshotExtra } from './layout.ts';
 
 /** Sizes and offsets in bytes. */
@@ -21,6 +21,8 @@ export interface Snapshot extends SnapshotInfo {
   readonly offset: number;
   readonly length: number;
   readonly l1Offset: number;
+  /** Its low half, exact: above 2^53 a double has lost the bits that say whether it is aligned. */
+  readonly l1OffsetLow: number;
   readonly l1Entries: number;
   readonly extraDataSize: number;
   /** Bytes of the id and of the name, which stand behind the extra data. */
@@ -84,6 +86,7 @@ function readEntry(window: Window, index: number, offset: number): Snapshot {
     offset,
     length: roundUp(SnapshotEntry.size + rest, 8),
     l1Offset: entry.l1_table_offset,
+    l1OffsetLow: low32(bytes, SnapshotEntry.at.l1_table_offset),
     l1Entries: entry.l1_size,
     extraDataSize: extra,
     idSize: entry.id_str_size,

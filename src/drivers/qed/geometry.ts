@@ -2,7 +2,7 @@
  * QED's checked geometry: only `geometry()` (header.ts) makes one from a header as read, and only functions here do
  * arithmetic on it. Everything is in bytes unless the name says entries or clusters.
  */
-import { roundDown } from '../../bytes/size.ts';
+import { roundDown, roundUp } from '../../bytes/size.ts';
 
 export interface Geometry {
   readonly clusterSize: number;
@@ -19,7 +19,7 @@ export interface Geometry {
   readonly l1Offset: number;
   /** Guest bytes. */
   readonly size: number;
-  /** Where the file's last whole cluster ends: QEMU sees nothing behind it. */
+  /** Where the file's last whole cluster ends, its last sector perhaps cut short: QEMU sees nothing behind it. */
   readonly fileEnd: number;
 }
 
@@ -84,7 +84,9 @@ export function tableFault(g: Geometry, offset: number): OffsetFault | undefined
   return clusterFault(g, offset) ?? (offset + g.tableBytes <= g.fileEnd ? undefined : 'eof');
 }
 
-/** Rounds a file length down to whole clusters, as QEMU does at open. */
+/** Rounds a file length to whole clusters as QEMU does at open: up to a sector first, then down. */
 export function wholeClusters(clusterSize: number, fileSize: number): number {
-  return roundDown(fileSize, clusterSize);
+  return roundDown(roundUp(fileSize, SECTOR), clusterSize);
 }
+
+const SECTOR = 512;

@@ -59,7 +59,8 @@ function* regions(
       to = upTo(used.nextSet(at), clusters);
       region = { role: 'leaked' };
     }
-    yield { offset: at * clusterSize, length: (Math.min(to, clusters) - at) * clusterSize, ...region };
+    const end = Math.min(Math.min(to, clusters) * clusterSize, fileSize);
+    yield { offset: at * clusterSize, length: end - at * clusterSize, ...region };
     at = to;
   }
   // QEMU sees whole clusters only, and the next cluster it allocates begins here.

@@ -21,11 +21,12 @@ export function reportOf(header: Header, g: Geometry, survey: Survey, fileSize: 
     leaks: log.leaks,
     checkErrors: log.checkErrors,
     unnoticedByQemu: log.unnoticedByQemu,
+    unnoticedLeaks: log.unnoticedLeaks,
     totalClusters: guestClusters(g),
     allocatedClusters: survey.allocated,
     fragmentedClusters: survey.fragmented,
     compressedClusters: 0,
-    freeBytes: fileSize - g.fileEnd,
+    freeBytes: Math.max(0, fileSize - g.fileEnd),
     leakedBytes: leaked * g.clusterSize,
   };
 }

@@ -1,0 +1,4 @@
+/** Part of the comparison of verdicts on spoilt images; the others run beside it. */
+import { differential } from './differential.ts';
+
+differential('qcow2', 300, 1);
