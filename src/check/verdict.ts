@@ -5,6 +5,7 @@
  * Invariant: the counters under qemu-img's keys are the ones qemu-img prints; what only Platter notices is told
  * beside them (`platter` in the JSON), and makes the verdict worse, never better.
  */
+import { sizeText } from '../bytes/size.ts';
 import type { CheckReport, Finding } from '../drivers/finding.ts';
 
 export type Verdict = 'clean' | 'corruption' | 'leaks' | 'check-errors';
@@ -48,20 +49,22 @@ export function checkJson(report: CheckReport, filename: string, format: string)
       'unnoticed-by-qemu': report.unnoticedByQemu + report.unnoticedLeaks,
       'free-bytes': report.freeBytes,
       'leaked-bytes': report.leakedBytes,
+      'tail-bytes': report.tailBytes,
     },
   };
 }
 
 function findingJson(finding: Finding): Record<string, unknown> {
-  const { code, severity, what, means, where, qemuCount } = finding;
-  return { code, severity, class: finding.class, what, means, where, 'qemu-count': qemuCount ?? 1 };
+  const { code, severity, what, means, where, qemuCount, references = [] } = finding;
+  return { code, severity, class: finding.class, what, means, where, references, 'qemu-count': qemuCount ?? 1 };
 }
 
 /** qemu-img's lines for a person, without the findings. */
 export function verdictLines(report: CheckReport): string[] {
   const lines: string[] = [];
   const { corruptions, leaks, checkErrors, unnoticedByQemu, unnoticedLeaks } = report;
-  if (corruptions + leaks + checkErrors + unnoticedByQemu + unnoticedLeaks === 0) lines.push('No errors were found on the image.');
+  if (corruptions + leaks + checkErrors + unnoticedByQemu + unnoticedLeaks === 0)
+    lines.push('No errors were found on the image.');
   if (corruptions > 0) {
     lines.push('', `${corruptions} errors were found on the image.`, DATA_AT_RISK);
   }
@@ -99,6 +102,18 @@ function counted(count: number, what: string): string {
 
 const DATA_AT_RISK = 'Data may be corrupted, or further writes to the image may corrupt it.';
 
+/** What of the file holds nothing, and what of that could be cut off. */
+function spaceLines({ freeBytes, leakedBytes, tailBytes }: CheckReport): string[] {
+  const parts = [
+    freeBytes > 0 ? `${sizeText(freeBytes)} free` : '',
+    leakedBytes > 0 ? `${sizeText(leakedBytes)} leaked` : '',
+  ].filter((part) => part !== '');
+  if (parts.length === 0) return [];
+  const tail =
+    tailBytes > 0 ? `; the last ${sizeText(tailBytes)} could be cut off` : '; none of it at the end of the file';
+  return [`Space in the file: ${parts.join(', ')}${tail}`];
+}
+
 function clusterLines(report: CheckReport): string[] {
   const lines: string[] = [];
   const { totalClusters: total, allocatedClusters: allocated } = report;
@@ -111,5 +126,6 @@ function clusterLines(report: CheckReport): string[] {
     );
   }
   if (report.imageEndOffset) lines.push(`Image end offset: ${report.imageEndOffset}`);
+  lines.push(...spaceLines(report));
   return lines;
 }

@@ -144,12 +144,14 @@ function checkLines({ report, format }: CheckView, style: Style): string[] {
 
 const SEVERITY = { corruption: 'ERROR', leak: 'leak', note: 'note' } as const;
 
-function findingLines({ severity, code, what, means, where }: Finding, style: Style): string[] {
+function findingLines({ severity, code, what, means, where, references = [] }: Finding, style: Style): string[] {
   const word = SEVERITY[severity];
   const path = where.path ? `${printable(where.path)}: ` : '';
   const place = printable(whereText(where));
   const first = `${severity === 'corruption' ? style.bad(word) : word} ${path}${printable(what)} ${style.faint(`(${place}) [${code}]`)}`;
-  return means ? [first, `      ${printable(means)}`] : [first];
+  const paths = references.flatMap(({ path }) => path ?? []);
+  const led = paths.length > 1 ? [`      led to by ${printable(paths.join(', '))}`] : [];
+  return [first, `      ${printable(means)}`, ...led];
 }
 
 function* writeSummary(view: MapView, sink: Sink, style: Style): Generator<Progress, number> {

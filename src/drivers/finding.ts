@@ -14,8 +14,10 @@ export interface Finding {
   readonly where: Where;
   /** What is and what was expected, one sentence without the final stop. */
   readonly what: string;
-  /** What it means for the guest's data, where that is not obvious. */
-  readonly means?: string;
+  /** What it means for the guest's data, or for who goes on with the image. */
+  readonly means: string;
+  /** Who leads to the cluster that the finding is about: the first few entries and fields, where there is a cluster. */
+  readonly references?: readonly Where[];
   /**
    * How often qemu-img counts this finding in `corruptions` or `leaks`; 1 when absent, 0 for what QEMU does not notice.
    */
@@ -47,6 +49,8 @@ export interface CheckReport {
   /** Bytes of the file that nothing refers to and that are marked free, and that are marked used. */
   readonly freeBytes: number;
   readonly leakedBytes: number;
+  /** Bytes at the end of the file that nothing refers to, free or leaked: it could end before them. */
+  readonly tailBytes: number;
 }
 
 /** At most this many findings are kept in a report; a broken 1 TiB image can have millions. */

@@ -78,6 +78,7 @@ describe('printable', () => {
         compressedClusters: 0,
         freeBytes: 0,
         leakedBytes: 0,
+        tailBytes: 0,
       },
     },
     { kind: 'check', filename: EVIL, format: EVIL },

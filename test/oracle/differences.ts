@@ -84,6 +84,18 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     kind: 'stricter',
+    id: 'backing-name-in-header',
+    sample: 'plain.qed',
+    patches: [
+      [16, '01'],
+      [56, '0d'],
+      [60, '01'],
+    ],
+    qemu: 'clean',
+    platter: 'corruption',
+  },
+  {
+    kind: 'stricter',
     id: 'overlap',
     sample: 'plain.qcow2',
     patches: SHARED_WITH_A_TABLE,
@@ -116,6 +128,18 @@ export const DIFFERENCES: readonly Difference[] = [
     patches: [[0x78, '65']],
     qemu: 'refused',
     platter: 'clean',
+  },
+  {
+    kind: 'qemu-refuses',
+    id: 'bitmap-in-use-broken',
+    says: /Check failed: Invalid argument/,
+    sample: 'bitmaps.qcow2',
+    patches: [
+      [0x1200f, '03'],
+      [0x10007, '02'],
+    ],
+    qemu: 'refused',
+    platter: 'corruption',
   },
   {
     kind: 'qemu-refuses',

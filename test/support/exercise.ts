@@ -125,7 +125,7 @@ function look(image: Image, random: Random, work: Work): void {
   if (info.virtualSize !== image.size) throw new Error('info and image differ in size');
   walkMapping(image, work);
   const report = may(() => counted(image.check?.(), work));
-  if (report) lookAtReport(report);
+  if (report) lookAtReport(image, report);
   const regions = counted(image.ownership(), work) ?? [];
   lookAtRegions(image, regions, random, work);
   may(() => image.freeRanges(512));
@@ -162,13 +162,24 @@ function walkMapping(image: Image, work: Work): void {
   if (at < image.size) throw new Error(`the mapping ends at ${at} of ${image.size}`);
 }
 
-function lookAtReport(report: CheckReport): void {
+/** Places that are no field: a cluster of the file as such, and structures that have fields of other names. */
+const NO_FIELD = /^(cluster\[\d+\]|bitmap_directory|crypto_extension)$/;
+
+function lookAtReport(image: Image, report: CheckReport): void {
+  for (const { where, references = [] } of report.findings.slice(0, 8)) {
+    for (const { path, offset } of [where, ...references]) {
+      if (path === undefined || NO_FIELD.test(path)) continue;
+      // Entries of a table that its L1 entry does not rightly lead to have no names.
+      const list = /l2\[\d+\]/.test(path) ? may(() => image.fieldList(path, 1)) : image.fieldList(path, 1);
+      if (list && list.fields[0]?.offset !== offset) throw new Error(`a finding at ${offset} is called ${path}`);
+    }
+  }
   for (const finding of report.findings) {
-    const { code, what, where, severity } = finding;
+    const { code, what, means, where, severity } = finding;
     if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(code)) throw new Error(`a code of no form: ${code}`);
     if (what === '' || /undefined|NaN|\[object/.test(what)) throw new Error(`${code} says '${what}'`);
     if (!(where.offset >= 0 && where.length >= 0)) throw new Error(`${code} is at ${where.offset}, ${where.length}`);
-    if (severity === undefined) throw new Error(`${code} has no severity`);
+    if (severity === undefined || !means) throw new Error(`${code} has no severity, or does not say what it means`);
   }
   for (const [name, value] of Object.entries(report)) {
     if (typeof value === 'number' && !(value >= 0)) throw new Error(`${name} is ${value}`);

@@ -12,6 +12,7 @@ import { hex, roundUp } from '../../bytes/size.ts';
 import type { Device } from '../../device/device.ts';
 import type { Where } from '../../errors.ts';
 import type { FindingLog } from '../finding.ts';
+import { WantedReferences } from '../two-level/wanted-references.ts';
 import { ReferenceCounts } from './check-counts.ts';
 import { type Geometry, refcountBits } from './geometry.ts';
 import { L1Entry } from './layout.ts';
@@ -21,6 +22,8 @@ export interface Owner {
   readonly offset: number;
   readonly length: number;
   readonly label: string;
+  /** The field that says so. */
+  readonly where: () => Where;
 }
 
 /** Who claims bytes: what they hold, and the field that says so. Made only for a finding. */
@@ -66,6 +69,7 @@ export class Claims {
   readonly g: Geometry;
   readonly log: FindingLog;
   readonly counts: ReferenceCounts;
+  readonly wanted = new WantedReferences();
   /** Tables and the header, but not L2 tables and refcount blocks, of which there may be millions. */
   readonly owners: Owner[] = [];
   /** Host clusters that hold refcount blocks. */
@@ -118,7 +122,7 @@ export class Claims {
 
   /** As `claim`, for metadata whose owner is remembered so that overlaps can be named. */
   claimTable(offset: number, length: number, label: string, where: () => Where): void {
-    if (length > 0) this.owners.push({ offset, length, label });
+    if (length > 0) this.owners.push({ offset, length, label, where });
     this.claim(offset, length, 1, () => ({ what: label, where: where() }));
   }
 
@@ -141,6 +145,8 @@ export class Claims {
         spec: 'qcow2: Refcounts',
       },
       what: `${lost} ${lost === 1 ? 'reference' : 'references'} too many to the ${count === 1 ? 'cluster' : `${count} clusters`} at ${hex(first * clusterSize)}: a refcount of ${refcountBits(this.g)} ${refcountBits(this.g) === 1 ? 'bit' : 'bits'} holds at most ${this.counts.limit}`,
+      means: 'a write through one of them may change what another one sees',
+      references: this.wanted.of(first),
       qemuCount: lost,
     }));
   }

@@ -4,6 +4,7 @@
 import { hex } from '../../bytes/size.ts';
 import type { Where } from '../../errors.ts';
 import type { Finding, FindingLog, Severity } from '../finding.ts';
+import { extensionNotes, externalNotes, featureNotes } from './check-extensions.ts';
 import { extensionOf } from './extensions.ts';
 import type { Header } from './header.ts';
 import { EXTENSION, HeaderV2, HeaderV3 } from './layout.ts';
@@ -23,6 +24,7 @@ function* headerFindings(header: Header): Generator<HeaderFinding> {
         class: 'align',
         where: whereV3('header_length'),
         what: `header_length is ${header.header_length}, a multiple of 8 required`,
+        means: 'QEMU takes it as it is; another program may look for the extensions elsewhere',
       },
     ];
   }
@@ -64,6 +66,9 @@ function* headerFindings(header: Header): Generator<HeaderFinding> {
     ];
   }
   yield* featureFindings(header);
+  for (const notes of [featureNotes, externalNotes, extensionNotes]) {
+    for (const note of notes(header)) yield ['note', note];
+  }
 }
 
 function* featureFindings(header: Header): Generator<HeaderFinding> {
@@ -102,6 +107,9 @@ function* featureFindings(header: Header): Generator<HeaderFinding> {
       what: hasBitmaps
         ? 'there is a bitmaps extension, but autoclear_features bit 0 is clear: the bitmaps are stale'
         : 'autoclear_features bit 0 says that bitmaps are consistent, but there is no bitmaps extension',
+      means: hasBitmaps
+        ? 'a program that does not know bitmaps has written the image: QEMU drops them when it opens it for writing'
+        : 'nothing: there are no bitmaps to trust',
     },
   ];
 }

@@ -117,6 +117,7 @@ export class L1Tables {
         class: 'reserved',
         where: where(),
         what: `L1 entry ${entry()} has bits of ${hex64(hi & L1Entry.reserved.hi, lo & L1Entry.reserved.lo)} set, which are reserved and must be 0`,
+        means: 'QEMU reads guest data as if they were 0; a later version may give them a meaning',
         qemuCount: times,
       }));
     }

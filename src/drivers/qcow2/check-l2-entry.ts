@@ -133,12 +133,14 @@ export class L2Rules {
     if (g.dataFile) {
       this.#find('compressed-in-data-file', 'consistency', at, () => ({
         what: `${entry()}, but the image keeps its data in an external file, where nothing can be compressed`,
+        means: 'QEMU refuses to read this cluster',
       }));
       return;
     }
     if (bitmap !== 0) {
       this.#find('compressed-subclusters', 'consistency', at, () => ({
         what: `${entry()} has a subcluster bitmap, expected 0 for a compressed cluster`,
+        means: 'QEMU refuses to read this cluster',
       }));
       return;
     }
@@ -175,6 +177,7 @@ export class L2Rules {
     const { reserved } = L2Entry;
     this.#find('l2-reserved-bits', 'reserved', at, () => ({
       what: `L2 entry ${hex64(hi, lo)} has bits of ${hex64(hi & reserved.hi, lo & reserved.lo)} set, which are reserved and must be 0`,
+      means: 'QEMU reads the cluster as if they were 0; a later version may give them a meaning',
     }));
   }
 
@@ -195,6 +198,7 @@ export class L2Rules {
   #copiedWithoutCluster(hi: number, lo: number, at: number): void {
     this.#findUnnoticed('copied-without-cluster', 'note', 'consistency', at, () => ({
       what: `L2 entry ${hex64(hi, lo)} has COPIED (bit 63) set but no host cluster`,
+      means: 'nothing: there is no cluster that a write could go to',
     }));
   }
 
@@ -232,7 +236,7 @@ export class L2Rules {
     }));
   }
 
-  #find(code: string, faultClass: Finding['class'], at: number, say: () => { what: string; means?: string }): void {
+  #find(code: string, faultClass: Finding['class'], at: number, say: () => { what: string; means: string }): void {
     const times = this.times;
     this.#claims.log.addLazily('corruption', times, () => ({
       code,
@@ -249,7 +253,7 @@ export class L2Rules {
     severity: Severity,
     faultClass: Finding['class'],
     at: number,
-    say: () => { what: string; means?: string },
+    say: () => { what: string; means: string },
   ): void {
     this.#claims.log.addLazily(severity, 0, () => ({
       code,

@@ -108,6 +108,7 @@ export function findOverlaps(claims: Claims, l1: L1Tables, ownership: Ownership,
         where: pointer ?? { offset: cluster * clusterSize, length: clusterSize, path: `cluster[${cluster}]` },
         what: `the cluster at ${hex(cluster * clusterSize)} has ${count} references and is ${owners.join(' and ')}, expected one owner`,
         means: 'writing through one of them destroys the other',
+        references: claims.wanted.of(cluster),
         qemuCount: 0,
       };
     });
@@ -139,8 +140,7 @@ function findPointers(claims: Claims, l1: L1Tables, suspects: ClusterBitmap): Ma
 }
 
 /** The bytes of the file that an L2 entry points to; length 0 for none. */
-export function hostRange(claims: Claims, hi: number, lo: number): { offset: number; length: number } {
-  const { g } = claims;
+export function hostRange({ g }: Claims, hi: number, lo: number): { offset: number; length: number } {
   if ((hi & L2Entry.mask.compressed.hi) !== 0) {
     return g.dataFile ? { offset: 0, length: 0 } : compressedRange(g, hi, lo);
   }

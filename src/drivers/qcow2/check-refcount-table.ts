@@ -71,12 +71,19 @@ export class RefcountTable {
     return decimal64(view.getUint32(0), view.getUint32(4));
   }
 
+  /** Whether block `i` is in the file, and its entry keeps all rules. */
+  #isInPlace(i: number): boolean {
+    const reserved = i < this.entries && ((this.words[2 * i] as number) & RefcountTableEntry.reserved.lo) !== 0;
+    return !reserved && this.readable(i) && this.block(i) < this.#device.size;
+  }
+
   /** Where the counters of `count` clusters from `first` stand, or the entry that says that there are none. */
   where(first: number, count: number): Where {
     const { refcountsPerBlock, refcountTableOffset } = this.#g;
     const spec = 'qcow2: Refcounts';
     const block = Math.floor(first / refcountsPerBlock);
-    const offset = this.readable(block) ? this.block(block) : 0;
+    // Of a block that no rule allows, counters have no names: what has to be mended is the entry.
+    const offset = this.#isInPlace(block) ? this.block(block) : 0;
     if (offset !== 0) {
       const width = refcountBits(this.#g);
       const index = first % refcountsPerBlock;

@@ -39,6 +39,7 @@ export function countRefcountBlocks(claims: Claims, table: RefcountTable): void 
         class: 'reserved',
         where: where(),
         what: `refcount table entry ${hex64(hi, lo)} has bits of ${hex(lo & RefcountTableEntry.reserved.lo)} set, which are reserved and must be 0`,
+        means: 'QEMU builds all refcounts anew when it repairs the image',
       }));
     } else if (!table.aligned(i)) {
       log.addLazily('corruption', 1, () => ({
@@ -78,6 +79,7 @@ function claimBlock(claims: Claims, i: number, offset: number, where: () => Wher
     where: where(),
     what: `refcount block ${i} at ${hex(offset)} is referenced ${count} times, expected 1${again ? ': another entry of the refcount table points to it' : ''}`,
     means: 'a write to the other owner changes refcounts, and the other way round',
+    references: claims.wanted.of(cluster),
   }));
 }
 
@@ -258,6 +260,7 @@ class Comparer implements Comparison {
         severity === 'leak'
           ? 'the space is not used again; guest data is not affected'
           : 'the next write may take a cluster that is in use',
+      ...(counted > 0 && { references: this.#claims.wanted.of(first) }),
       qemuCount: count,
     };
   }

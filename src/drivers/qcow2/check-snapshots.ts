@@ -23,6 +23,7 @@ export function checkSnapshots(log: FindingLog, header: Header, table: SnapshotT
   if (header.incompatible_features.data_file && header.nb_snapshots > 0) {
     add(log, 'snapshots-with-data-file', 'consistency', whereCount(), {
       what: `nb_snapshots is ${header.nb_snapshots}, expected 0 in an image with an external data file`,
+      means: 'an external file has no room for what a snapshot kept: the snapshots read as the disk is now',
     });
   }
   return table.snapshots
@@ -46,6 +47,7 @@ function checkExtraData(log: FindingLog, header: Header, table: SnapshotTable): 
   if (table.missing === 0) return;
   add(log, 'snapshots-missing', 'consistency', whereCount(), {
     what: `nb_snapshots is ${header.nb_snapshots}, but the file ends behind ${table.snapshots.length} of them`,
+    means: 'what the missing snapshots held is lost, and what they used looks leaked',
     qemuCount: table.missing,
   });
 }
@@ -74,7 +76,7 @@ function add(
   code: string,
   faultClass: FaultClass,
   where: Where,
-  rest: { what: string; means?: string; qemuCount?: number },
+  rest: { what: string; means: string; qemuCount?: number },
 ): void {
   log.add({ code, severity: 'corruption', class: faultClass, where, ...rest });
 }

@@ -25,6 +25,7 @@ import { countL2Tables } from './check-l2.ts';
 import { findOverlaps, Ownership } from './check-owners.ts';
 import { RefcountTable } from './check-refcount-table.ts';
 import { compareRefcounts, countRefcountBlocks, type Mismatch } from './check-refcounts.ts';
+import { findReferences } from './check-references.ts';
 import { checkSnapshots, snapshotTableBytes } from './check-snapshots.ts';
 import { extensionOf } from './extensions.ts';
 import type { Geometry } from './geometry.ts';
@@ -74,6 +75,7 @@ export function* examineQcow2(image: Checkable, tell?: (run: Mismatch) => void):
   const compared = yield* compareRefcounts(claims, table, ownership, tell);
   findOverlaps(claims, l1, ownership, table);
   if (copiedMayBeWrong(claims, l1, l2, compared.allEqual)) yield* checkCopied(claims, l1, table);
+  yield* findReferences(claims, l1, table, image.bitmapTable);
   const shared = claims.counts.shared().next().value;
   const report = {
     findings: log.findings,
@@ -91,6 +93,7 @@ export function* examineQcow2(image: Checkable, tell?: (run: Mismatch) => void):
     ...(typeof shared === 'number' && { firstShared: shared * g.clusterSize }),
     freeBytes: compared.freeBytes,
     leakedBytes: compared.leakedBytes,
+    tailBytes: Math.max(0, device.size - (claims.counts.highest() + 1) * g.clusterSize),
   };
   return { report, claims, l1, table, ownership };
 }

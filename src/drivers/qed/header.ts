@@ -22,6 +22,11 @@ export function headerField(field: FieldName): Where {
   return { offset: Header.at[field], length: Header.fields[field].size, path: `header.${field}`, spec: Header.spec };
 }
 
+/** An entry of the L1 table as a place to point at. */
+export function l1Where(g: Geometry, index: number): Where {
+  return { offset: g.l1Offset + index * 8, length: 8, path: `l1[${index}]`, spec: 'QED: Tables' };
+}
+
 function refuse(field: FieldName, faultClass: FaultClass, is: string, tryThis?: string): ImageError {
   const code = `qed-${field.replaceAll('_', '-')}`;
   return new ImageError({

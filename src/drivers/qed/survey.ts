@@ -15,8 +15,11 @@ import { hex, hex64 } from '../../bytes/size.ts';
 import type { Device } from '../../device/device.ts';
 import type { Where } from '../../errors.ts';
 import { FINDING_LIMIT, FindingLog } from '../finding.ts';
+import { WantedReferences } from '../two-level/wanted-references.ts';
 import { clusterFault, type Geometry, guestClusters, l1EntriesFor, type OffsetFault, tableFault } from './geometry.ts';
+import { l1Where } from './header.ts';
 import { ZERO_CLUSTER } from './layout.ts';
+import { findReferences } from './references.ts';
 import { entryValue, PIECE_ENTRIES, TableReader } from './tables.ts';
 
 /** A table that was read, or at least claimed clusters that nothing had claimed before. */
@@ -35,6 +38,7 @@ const PAGE_MASK = 2 ** PAGE_BITS - 1;
 
 export class Survey {
   readonly log = new FindingLog();
+  readonly #wanted = new WantedReferences();
   /** Clusters that something refers to, and those that more than one thing refers to. */
   readonly used = new ClusterBitmap();
   readonly twice = new ClusterBitmap();
@@ -107,6 +111,8 @@ export class Survey {
       }
       yield { what: 'l2 tables', done: Math.min(l1.first + l1.count, onDisk), total: onDisk };
     }
+    const read = new Set(this.tables.map(({ index }) => index));
+    yield* findReferences(this.#device, g, this.#wanted, (index) => read.has(index));
   }
 
   /** Whether the entry's table is to be read. */
@@ -132,9 +138,10 @@ export class Survey {
     const g = this.#g;
     const first = offset / g.clusterSize;
     let taken = 0;
+    let contested = first;
     for (let cluster = first; cluster < first + g.tableClusters; cluster++) {
       if (!this.used.testAndSet(cluster)) continue;
-      taken++;
+      if (taken++ === 0) contested = cluster;
       this.twice.testAndSet(cluster);
     }
     if (taken === 0) {
@@ -152,6 +159,7 @@ export class Survey {
       where: l1Where(g, index),
       what: `l1[${index}] points to a table at ${hex(offset)}, where ${ownerText(owner)} lies already`,
       means: 'two guest ranges share one table; a write to one of them changes the other',
+      ...(kept && { references: this.#wanted.of(contested) }),
       qemuCount: taken,
     });
     return false;
@@ -271,6 +279,7 @@ export class Survey {
       means: owner
         ? 'a guest write there destroys the table'
         : 'two guest clusters share one host cluster; a write to one changes the other',
+      ...(kept && { references: this.#wanted.of(host) }),
     });
   }
 
@@ -292,10 +301,6 @@ function tableCovering(
 function ownerText(owner: TablePlace | undefined): string {
   if (!owner) return 'guest data';
   return owner.index < 0 ? 'the L1 table' : `L2 table ${owner.index}`;
-}
-
-export function l1Where(g: Geometry, index: number): Where {
-  return { offset: g.l1Offset + index * 8, length: 8, path: `l1[${index}]`, spec: 'QED: Tables' };
 }
 
 /** What was expected of an offset that has this fault. */
