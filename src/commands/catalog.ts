@@ -38,6 +38,7 @@ import { quit } from './quit.ts';
 import { read } from './read.ts';
 import { recover } from './recover.ts';
 import { redo } from './redo.ts';
+import { reopen } from './reopen.ts';
 import { repair } from './repair.ts';
 import { rescue } from './rescue.ts';
 import { rollback } from './rollback.ts';
@@ -58,6 +59,7 @@ import { x } from './x.ts';
 export const CATALOG: readonly Command[] = [
   open,
   close,
+  reopen,
   info,
   status,
   length,

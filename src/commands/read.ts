@@ -3,7 +3,7 @@ import { HEX_LINE } from '../bytes/hexdump.ts';
 import type { Progress } from '../bytes/progress.ts';
 import { hex, sizeText } from '../bytes/size.ts';
 import { ImageError } from '../errors.ts';
-import { checkGuestRange, pieceEnd, readGuestBytes } from '../session/guest.ts';
+import { checkGuestRange, pieceEnd, readGuestBytes, readVmState } from '../session/guest.ts';
 import type { Session } from '../session/session.ts';
 import { imageCommand } from './command.ts';
 import { byte, flag, flagWith, list, offset, size } from './params.ts';
@@ -22,7 +22,7 @@ export const read = imageCommand({
   summary: 'Read guest bytes, show them, or verify a pattern',
   details:
     'As the guest sees them: through zero and compressed clusters and the backing files that may be followed. -v shows ' +
-    'them in hexadecimal; -P verifies that all are one byte, and says where the first other one is. Several lengths ' +
+    'them in hexadecimal; -b reads the VM state instead of the disk; -P verifies that all are one byte, and says where the first other one is. Several lengths ' +
     'are read one behind the other: `readv`, and `aio_read`, which does not come back earlier here, are other names.',
   params: {
     offset: offset('OFFSET', 'the first guest byte'),
@@ -33,6 +33,7 @@ export const read = imageCommand({
     pattern: flagWith(byte('BYTE', 'the byte that all are to be'), undefined, 'P'),
     start: flagWith(size('OFFSET', 'verify from this byte of the range on'), 0, 's'),
     length: flagWith(size('LENGTH', 'verify so many bytes of the range'), undefined, 'l'),
+    vmstate: flag('read the VM state, which stands behind the disk', 'b'),
     csv: flag('say bytes and operations, with a comma between', 'C'),
     quiet: flag('say nothing when all is well', 'q'),
   },
@@ -41,7 +42,7 @@ export const read = imageCommand({
     { line: 'read -P 0 1M 4k', image: 'start.qcow2' },
     { line: 'write -P 7 0 1k; read -v 1008 32', image: 'plain.qed' },
   ],
-  *run(session, { offset: from, lengths, verbose, pattern, start, length, csv, quiet }) {
+  *run(session, { offset: from, lengths, verbose, pattern, start, length, vmstate, csv, quiet }) {
     const total = lengths.reduce((sum, one) => sum + one, 0);
     if (verbose && total > MOST_SHOWN) {
       throw new ImageError({
@@ -53,7 +54,7 @@ export const read = imageCommand({
     const verify = verifier(pattern, from, total, start, length);
     const shown: Uint8Array[] = [];
     let allZero = total > 0;
-    for (const [at, bytes] of piecesOf(session, from, total)) {
+    for (const [at, bytes] of piecesOf(session, from, total, vmstate)) {
       verify(at, bytes);
       allZero &&= isAll(bytes, 0) < 0;
       if (verbose) shown.push(bytes.slice());
@@ -63,7 +64,7 @@ export const read = imageCommand({
     const data = { offset: from, length: total, operations: lengths.length, zeros: allZero };
     if (csv) return message(`${total},${lengths.length}`, data);
     const text = `read ${total}/${total} bytes at offset ${from}${allZero ? ', all zeros' : ''}`;
-    const said = message(text, data, { guest: from });
+    const said = message(text, data, vmstate ? undefined : { guest: from });
     if (!verbose) return said;
     return {
       kind: 'parts',
@@ -76,14 +77,20 @@ export const read = imageCommand({
 });
 
 /** The buffer is used again for the next piece. */
-function* piecesOf(session: Session, from: number, total: number): Generator<readonly [number, Uint8Array]> {
+function* piecesOf(
+  session: Session,
+  from: number,
+  total: number,
+  vmstate: boolean,
+): Generator<readonly [number, Uint8Array]> {
   const buffer = new Uint8Array(Math.min(PIECE, total));
   const end = from + total;
-  checkGuestRange(session, from, total);
+  if (!vmstate) checkGuestRange(session, from, total);
   for (let at = from; at < end; ) {
     const to = Math.min(at + PIECE, pieceEnd(at, end));
     const bytes = buffer.subarray(0, to - at);
-    readGuestBytes(session, at, bytes);
+    if (vmstate) readVmState(session, at, bytes);
+    else readGuestBytes(session, at, bytes);
     yield [at, bytes];
     at = to;
   }

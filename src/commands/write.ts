@@ -22,6 +22,7 @@ interface Wanted {
   readonly unmap: boolean;
   readonly 'no-fallback': boolean;
   readonly compress: boolean;
+  readonly vmstate: boolean;
   readonly pattern: number | undefined;
   readonly source: string | undefined;
 }
@@ -36,7 +37,7 @@ export const write = imageCommand({
     'The image allocates what the guest bytes need, as QEMU does: clusters written in part are filled up from the ' +
     'backing file. -P says the byte, -s a file whose contents are repeated; -z writes zeros as the format keeps ' +
     'them best, with -u so that space may be given back, and with -n only if nothing has to be written for it. -c ' +
-    'compresses whole clusters. Several lengths are written one behind the other: `writev`, and `aio_write`, which ' +
+    'compresses whole clusters. -b writes the VM state instead of the disk. Several lengths are written one behind the other: `writev`, and `aio_write`, which ' +
     'does not come back earlier here, are other names. -f is accepted: `commit` makes everything durable. Refused ' +
     'where guest bytes lie in an external data file, which is not staged, and where a backing file is not open ' +
     '(--follow).',
@@ -55,6 +56,7 @@ export const write = imageCommand({
     unmap: flag('with -z: space may be given back', 'u'),
     'no-fallback': flag('with -z: refuse what could only be done by writing zeros', 'n'),
     compress: flag('write compressed clusters', 'c'),
+    vmstate: flag('write the VM state, which stands behind the disk', 'b'),
     fua: flag('accepted: every step is made durable by `commit`', 'f'),
     csv: flag('say bytes and operations, with a comma between', 'C'),
     quiet: flag('say nothing when all is well', 'q'),
@@ -63,6 +65,7 @@ export const write = imageCommand({
     { line: 'write -P 0x41 1M 64k; read -v 1M 32', image: 'start.qcow2' },
     { line: 'write -z 0 1M; map', image: 'plain.qed' },
     { line: 'write 0 4k; diff; undo', image: 'start.qcow2' },
+    { line: 'write -b -P 7 0 4k; read -b -P 7 0 4k', image: 'start.qcow2' },
   ],
   *run(session, values, line) {
     checkFlags(values);
@@ -74,14 +77,15 @@ export const write = imageCommand({
       const data = { offset: from, length: total, operations: lengths.length };
       if (csv) return message(`${total},${lengths.length}`, data);
       const text = `wrote ${total}/${total} bytes at offset ${from}`;
-      return message(text, data, { guest: from }) satisfies View;
+      return message(text, data, values.vmstate ? undefined : { guest: from }) satisfies View;
     });
   },
 });
 
-function checkFlags({ zeroes, unmap, 'no-fallback': noFallback, compress, pattern, source }: Wanted): void {
+function checkFlags({ vmstate, zeroes, unmap, 'no-fallback': noFallback, compress, pattern, source }: Wanted): void {
   const wrong = (what: string, tryThis?: string): ImageError => new ImageError({ code: 'bad-flag', what, tryThis });
   if (compress && zeroes) throw wrong('write: -c and -z cannot be had together');
+  if (vmstate && (compress || zeroes)) throw wrong('write: -b goes with neither -c nor -z');
   if (noFallback && !zeroes) throw wrong('write: -n says how zeros are written', 'write -z -n');
   if (unmap && !zeroes) throw wrong('write: -u says how zeros are written', 'write -z -u');
   if ([zeroes, pattern !== undefined, source !== undefined].filter(Boolean).length > 1) {
@@ -101,7 +105,7 @@ function zeroing({ offset, unmap, 'no-fallback': noFallback }: Wanted, total: nu
   };
 }
 
-function writing({ offset, lengths, compress, pattern, source }: Wanted, total: number): GuestWork<void> {
+function writing({ offset, lengths, compress, vmstate, pattern, source }: Wanted, total: number): GuestWork<void> {
   const longest = Math.max(...lengths);
   if (total > MOST) {
     throw new ImageError({
@@ -112,11 +116,12 @@ function writing({ offset, lengths, compress, pattern, source }: Wanted, total: 
   }
   const fill = source === undefined ? Uint8Array.of(pattern ?? DEFAULT_BYTE) : contentsOf(source, longest);
   return function* (disk) {
-    disk.checkRange(offset, total);
+    if (!vmstate) disk.checkRange(offset, total);
     for (let at = offset, end = offset + total; at < end; ) {
       const to = compress ? end : pieceEnd(at, end);
       const bytes = filled(fill, at - offset, to - at);
-      yield* compress ? disk.writeCompressed(at, bytes) : disk.write(at, bytes);
+      if (vmstate) yield* disk.writeVmState(at, bytes);
+      else yield* compress ? disk.writeCompressed(at, bytes) : disk.write(at, bytes);
       yield { what: 'writing', done: to - offset, total, unit: 'bytes' };
       at = to;
     }

@@ -9,6 +9,7 @@ import type { Progress } from '../bytes/progress.ts';
 import { hex } from '../bytes/size.ts';
 import type { Device } from '../device/device.ts';
 import { type DeviceEvent, type Request, runRequest, type Suspension } from '../device/events.ts';
+import { StagedDevice } from '../device/staged.ts';
 import { firstUnheld } from '../disk/allocation.ts';
 import { Disk, openForWriting } from '../disk/disk.ts';
 import type { Image } from '../drivers/driver.ts';
@@ -41,6 +42,20 @@ export function readGuestBytes(session: Session, offset: number, target: Uint8Ar
     if (unheld !== undefined) throw unopenedBacking(unopened, `the guest byte ${hex(unheld)} is in it`);
   }
   runRequest(disk.read(offset, target));
+}
+
+/** Bytes of the VM state as they are with every step. Throws ImageError `not-supported` or `unaligned`. */
+export function readVmState(session: Session, offset: number, target: Uint8Array): void {
+  const { image } = session;
+  // Only a writer knows where the VM state lies: it works on a device of its own, which is thrown away.
+  const scratch = new StagedDevice(image.device);
+  scratch.begin('read -b');
+  try {
+    const disk = runRequest(openForWriting(driverNamed(image.format), scratch, session.context));
+    runRequest(disk.readVmState(offset, target));
+  } finally {
+    scratch.reset();
+  }
 }
 
 /** Throws ImageError `past-end` unless the range lies inside the disk. */
@@ -132,7 +147,7 @@ function unopenedBacking(name: string, why: string): ImageError {
     code: 'backing-unopened',
     class: 'unsupported',
     what: `the backing file '${name}' is not open, and ${why}`,
-    tryThis: 'open --follow same-dir',
+    tryThis: 'reopen --follow same-dir',
   });
 }
 

@@ -140,6 +140,42 @@ describe('guest bytes at the prompt', () => {
     }));
 });
 
+describe('the same image again', () => {
+  it('is opened as the file is now, with another policy, and loses no steps', () =>
+    withSamples(async (folder) => {
+      const typing = new Typing(join(folder, 'zero.qcow2'));
+      const { text, well } = await typing.type(
+        'write 0 512',
+        'reopen --follow same-dir',
+        'write 0 512',
+        'reopen',
+        'undo',
+        'reopen',
+        'write 0 512',
+        'reopen --force',
+        'steps',
+      );
+      expect(well).toBe(false);
+      expect(text.match(/is not open/g)).toHaveLength(1);
+      expect(text.match(/1 steps are not committed/g)).toHaveLength(1);
+      expect(text.match(/zero.qcow2: qcow2/g)).toHaveLength(3);
+      expect(text.trimEnd()).toMatch(/no steps: the image is as it is in the file$/);
+      typing.end();
+    }));
+
+  it('has a VM state behind its disk', () =>
+    withSamples(async (folder) => {
+      const typing = new Typing(join(folder, 'start.qcow2'));
+      const said = await typing.type('write -b -P 7 512 4k', 'read -b -P 7 512 4k', 'read -P 0 7M 4k', 'check');
+      expect(said.well, said.text).toBe(true);
+      expect(typing.host.current().steps).toHaveLength(1);
+      const refused = await typing.type('read -b 0 3', 'write -b 1 512', 'write -b -z 0 512');
+      expect(refused.text.match(/must be multiples of 0x200/g)).toHaveLength(2);
+      expect(refused.text).toContain('-b goes with neither -c nor -z');
+      typing.end();
+    }));
+});
+
 describe('breakpoints', () => {
   it.each(['start.qcow2', 'plain.qed'])('%s: a change that stops at each instant ends as one that does not', (name) =>
     withSamples(async (folder) => {

@@ -5,7 +5,7 @@ import { pieces, Random, seeds, withSeed } from '../support/random.ts';
 import { playOnTwins, randomRequests, type Shape } from './twin.ts';
 
 /** Images of each format. */
-const COUNT = 40;
+const COUNT = 24;
 const REQUESTS = 14;
 
 describeWithQemu('requests on a disk, and the same by qemu-io', () => {
