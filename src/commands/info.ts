@@ -29,7 +29,8 @@ export function summaryOf(session: Session): MessageView {
   const { refused, format: name } = session.image;
   if (refused) {
     const lines = [`${session.file.name}: ${name}`, ...refusalLines(session)];
-    return message(lines.join(', '), { filename: session.file.name, format: name, refused: refused.code });
+    const place = refused.where && { host: refused.where.offset };
+    return message(lines.join(', '), { filename: session.file.name, format: name, refused: refused.code }, place);
   }
   const { format, virtualSize, clusterSize, backing } = session.image.info();
   const parts = [

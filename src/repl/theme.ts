@@ -10,7 +10,16 @@ import { KIND_LOOKS, type Look, ROLE_LOOKS, SHARE_LOOKS } from '../commands/pale
 import { printable } from '../commands/printable.ts';
 import { foldToAscii } from './paint/fold.ts';
 import { ASCII_GLYPHS, type Glyphs, UNICODE_GLYPHS } from './paint/glyphs.ts';
-import { type ColourDepth, type Colours, coloursFor, type Paint, UNSTYLED } from './paint/styles.ts';
+import {
+  BLOCKS,
+  type ColourDepth,
+  type Colours,
+  coloursFor,
+  FRAMED,
+  type Marks,
+  type Paint,
+  UNSTYLED,
+} from './paint/styles.ts';
 
 export type ThemeName = 'dark' | 'light' | 'mono';
 
@@ -23,6 +32,8 @@ export interface Swatch {
   /** One column wide; `changedGlyph` where the stretch changed: an underline is not seen below a block. */
   readonly glyph: string;
   readonly changedGlyph: string;
+  /** Under the cursor. */
+  readonly cursorGlyph: string;
   readonly name: string;
   /** The lower, the graver. */
   readonly weight: number;
@@ -112,19 +123,24 @@ function swatch(look: Look, colours: Colours, unicode: boolean): Swatch {
   const grave = look.weight === 1;
   const paint = colours.look(look, { inverse: grave, bold: grave });
   const glyph = unicode ? look.glyph : look.ascii;
+  const isBlock = BLOCKS.includes(glyph);
+  const underCursor = (marks: Marks): Paint =>
+    isBlock ? colours.framed(look, marks) : colours.look(look, { ...marks, inverse: !grave });
   return {
     glyph,
     changedGlyph: NOTCHED[glyph] ?? glyph,
+    cursorGlyph: isBlock ? FRAMED : glyph,
     name: look.name,
     weight: look.weight,
     paint,
     word: colours.word(look, { bold: grave }),
-    // The gravest is inverse by itself: under the cursor it is upright, so that the cursor is seen there too.
+    // The gravest is inverse by itself: under the cursor it is upright, so that the cursor is seen there too. A block
+    // gets smaller under it, and its cell a frame.
     states: [
       paint,
       colours.look(look, { inverse: grave, bold: true, underline: true }),
-      colours.look(look, { inverse: !grave, bold: grave }),
-      colours.look(look, { inverse: !grave, bold: true, underline: true }),
+      underCursor({ bold: grave }),
+      underCursor({ bold: true, underline: true }),
     ],
   };
 }

@@ -238,6 +238,20 @@ describe('the terminal lent to a program', () => {
   });
 });
 
+describe('Ctrl-Z while a line runs', () => {
+  it('stops the program when the line has ended, also when it comes with the line', async () => {
+    let stopped = 0;
+    const run = await running({ image: START, machine: { suspend: () => void stopped++ } });
+    run.type('check\r\x1a');
+    await run.until('No errors were found');
+    await run.settled();
+    expect(stopped).toBe(1);
+    run.type('check; map\r\x1a\x03');
+    await run.settled();
+    expect(stopped).toBe(1);
+  });
+});
+
 describe('the rows under the prompt', () => {
   it.each([60, 80, 100, 120, 200])('hold whole entries at %s columns', async (columns) => {
     const run = await running({ image: START, columns, rows: 24 });

@@ -143,7 +143,8 @@ function paintCells(grid: Grid, first: number, end: number, cursor: number, cell
       swatchBefore = swatch;
       stateBefore = state;
     }
-    out += (state & CHANGED) === 0 ? swatch.glyph : swatch.changedGlyph;
+    if ((state & CURSOR) !== 0) out += swatch.cursorGlyph;
+    else out += (state & CHANGED) === 0 ? swatch.glyph : swatch.changedGlyph;
   }
   out += close;
   const missing = grid.columns - Math.max(0, end - first);

@@ -25,6 +25,7 @@ const LIKE: Readonly<Record<string, string>> = {
   '✔': '+',
   '✖': 'X',
   '█': '#',
+  '■': '#',
   '▓': '%',
   '▒': '=',
   '○': '0',

@@ -23,11 +23,18 @@ export interface Marks {
   readonly dim?: boolean;
 }
 
+/** Shapes that fill their cell, wholly or half: inverse they would be a hole. */
+export const BLOCKS = '█▓▒▆▞▚';
+/** What stands for them under the cursor: it leaves a frame of the cell. */
+export const FRAMED = '■';
+
 export type UiColour = 'border' | 'faint' | 'accent' | 'warn' | 'bad' | 'good' | 'odd' | 'even';
 
 export interface Colours {
   /** For the glyph of a class. */
   look(look: Look, marks: Marks): Paint;
+  /** For the glyph that stands for a block under the cursor: its frame is as light as the screen is dark. */
+  framed(look: Look, marks: Marks): Paint;
   /** For words in the colour of a class: always as foreground, dark enough to read. */
   word(look: Look, marks: Marks): Paint;
   style(style: Marks & { readonly colour?: UiColour }): Paint;
@@ -67,13 +74,20 @@ export const UNSTYLED: Paint = paintOf('', '');
 
 /** `attributes` false: no sequence of any kind. */
 export function coloursFor(depth: ColourDepth, light: boolean, attributes: boolean): Colours {
-  if (!attributes) return { look: () => UNSTYLED, word: () => UNSTYLED, style: () => UNSTYLED };
+  if (!attributes) {
+    return { look: () => UNSTYLED, framed: () => UNSTYLED, word: () => UNSTYLED, style: () => UNSTYLED };
+  }
   // At level 0 chalk would leave out bold and inverse too.
   const chalk = new Chalk({ level: depth === 24 ? 3 : depth === 8 ? 2 : 1 });
   const inks = light ? ON_LIGHT : ON_DARK;
   return {
     look(look, marks) {
       return made(marked(lookOf(chalk, look, depth, light), marks));
+    },
+    framed(look, marks) {
+      if (depth === 0) return made(marked(chalk, { ...marks, inverse: true }));
+      const frame = light ? chalk.bgBlack : chalk.bgWhiteBright;
+      return made(marked(foreground(frame, look, depth), marks));
     },
     word(look, marks) {
       return made(marked(wordOf(chalk, look, depth, light), marks));
@@ -111,7 +125,6 @@ function readable(rgb: Ink['rgb']): Ink['rgb'] {
   return [red, green, blue];
 }
 
-const BLOCKS = '█▓▒';
 /** The contrast that accessibility guidelines ask of text. */
 const READABLE = 4.5;
 

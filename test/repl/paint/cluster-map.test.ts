@@ -241,6 +241,24 @@ describe('the legend', () => {
   });
 });
 
+describe('the cursor', () => {
+  it('is seen on every class, and no hole where a block was', () => {
+    for (const theme of THEMES) {
+      for (const swatches of [theme.roles, theme.kinds, theme.shares]) {
+        for (const { glyph, changedGlyph, cursorGlyph, states } of Object.values(swatches)) {
+          const [plain = '', changed = '', cursor = '', both = ''] = states.map(({ open }) => open);
+          if (plain !== '') {
+            expect(cursor + cursorGlyph).not.toBe(plain + glyph);
+            expect(both + cursorGlyph).not.toBe(changed + changedGlyph);
+          }
+          expect('█▓▒▆▞▚').not.toContain(cursorGlyph);
+          if ('█▓▒'.includes(glyph)) expect([glyph, changedGlyph]).not.toContain(cursorGlyph);
+        }
+      }
+    }
+  });
+});
+
 describe('classes', () => {
   it('are told apart by their glyphs, with colours stripped', () => {
     for (const theme of THEMES) {
