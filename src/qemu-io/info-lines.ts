@@ -19,6 +19,7 @@ const INNER_ORDER = [
   'hash-alg',
   'cipher-alg',
   'uuid',
+  'ivgen-hash-alg',
   'format',
   'cipher-mode',
   'slots',

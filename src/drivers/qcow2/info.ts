@@ -1,5 +1,6 @@
 /** What `info` shows of a qcow2 image. */
 import type { ImageInfo } from '../driver.ts';
+import { encryptionFacts } from './crypto/describe.ts';
 import { refcountBits, vmStateOffset } from './geometry.ts';
 import type { Qcow2Image } from './image.ts';
 
@@ -20,12 +21,12 @@ export function imageInfo(image: Qcow2Image): ImageInfo {
   };
 }
 
-function specific({ header, geometry: g, bitmaps, dataFile }: Qcow2Image): Record<string, unknown> {
+function specific({ device, header, geometry: g, bitmaps, dataFile }: Qcow2Image): Record<string, unknown> {
   const common = {
     compat: g.version === 2 ? '0.10' : '1.1',
     'compression-type': g.compression,
     'refcount-bits': refcountBits(g),
-    ...(g.crypt !== 'none' && { encrypt: { format: g.crypt } }),
+    ...(g.crypt !== 'none' && { encrypt: encryptionFacts(device, header) }),
   };
   if (g.version === 2) return common;
   return {

@@ -12,7 +12,7 @@ import { readHeader } from '../../../src/drivers/qcow2/header.ts';
 import { Qcow2Image } from '../../../src/drivers/qcow2/image.ts';
 import { ImageError } from '../../../src/errors.ts';
 import { type LuksLook, relabelLuks } from '../../support/luks.ts';
-import { createLuks, describeWithQemu, judged, qemuImg, run, suiteFolder } from '../../support/qemu.ts';
+import { createLuks, describeWithQemu, info, judged, qemuImg, run, suiteFolder } from '../../support/qemu.ts';
 import { Random, SEED } from '../../support/random.ts';
 
 const SIZE = 4 * 1024 * 1024;
@@ -73,12 +73,18 @@ function expectSame(path: string, passphrase: string): void {
     [2_097_150, 1030],
     [4_193_900, 404],
   ];
-  for (const [offset, length] of ranges as [number, number][]) {
-    const ran = io(path, passphrase, [`read -v ${offset} ${length}`], ['-r']);
+  const ran = io(
+    path,
+    passphrase,
+    ranges.map(([offset, length]) => `read -v ${offset} ${length}`),
+    ['-r'],
+  );
+  const ours = (ranges as [number, number][]).flatMap(([offset, length]) => {
     const bytes = new Uint8Array(length);
     readGuest(image, offset, bytes);
-    expect([...bytes], `${offset} ${length} ${ran.stderr}`).toEqual(dumped(ran.stdout));
-  }
+    return [...bytes];
+  });
+  expect(ours, ran.stderr).toEqual(dumped(ran.stdout));
   device.close();
   judged();
 }
@@ -137,6 +143,14 @@ describeWithQemu('encrypted images', () => {
     relabelLuks(path, look, 'geheim', random, random.int(0, 7));
     fill(path, 'geheim');
     expectSame(path, 'geheim');
+  });
+
+  it.each(LOOKS)('tells of $mode with keys of $keyBytes bytes what qemu-img tells', (look) => {
+    const path = join(folder, 'told.qcow2');
+    copyFileSync(made, path);
+    relabelLuks(path, look, 'geheim', new Random(SEED), 3);
+    const image = Qcow2Image.open(new FileDevice(path), { name: path });
+    expect(image.info().specific['encrypt']).toEqual(info(path, 'qcow2')['format-specific']?.data['encrypt']);
   });
 
   it('reads the old AES', () => {
