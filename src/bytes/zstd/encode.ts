@@ -7,7 +7,7 @@
  *     block and 9 for the frame.
  */
 import { literalsSection } from './huffman.ts';
-import { type Sequence, sequencesSection } from './sequences.ts';
+import { type Sequences, sequencesFor, sequencesSection } from './sequences.ts';
 
 /** Bytes of the largest block. */
 const BLOCK = 128 * 1024;
@@ -55,128 +55,157 @@ function block(finder: MatchFinder, bytes: Uint8Array, start: number, end: numbe
   if (size > 1 && bytes.subarray(start, end).every((byte) => byte === first)) {
     return Buffer.concat([head(1, size), Uint8Array.of(first)]);
   }
-  const { sequences, literals, distances } = finder.parse(start, end);
-  const body = Buffer.concat([literalsSection(literals), sequencesSection(sequences)]);
+  finder.parse(start, end);
+  const body = Buffer.concat([literalsSection(finder.literals), sequencesSection(finder.sequences)]);
   if (body.length >= size) return Buffer.concat([head(0, size), bytes.subarray(start, end)]);
-  finder.distances = distances;
+  finder.keepDistances();
   return Buffer.concat([head(2, body.length), body]);
 }
 
-type Distances = readonly [number, number, number];
+/** Where four bytes with a hash were seen last; one table for all frames, for making one costs more than a cluster. */
+const heads = new Int32Array(1 << HASH_BITS);
 
 /** What repeats: the last places of every four bytes, in chains. */
 class MatchFinder {
-  /** The last three distances, as a reader of the frame knows them at a block's start. */
-  distances: Distances = [1, 4, 8];
   readonly #bytes: Uint8Array;
-  readonly #heads = new Int32Array(1 << HASH_BITS).fill(-1);
   readonly #before: Int32Array;
+  readonly #room: Uint8Array;
+  /** Of the block that was parsed last. */
+  literals: Uint8Array = new Uint8Array(0);
+  sequences: Sequences;
+  /** The last three distances, as a reader of the frame knows them at the block's start, and at its end. */
+  readonly #kept = [1, 4, 8];
+  readonly #last = [1, 4, 8];
   #known = 0;
+  /** The match that `#longest` found. */
+  #length = 0;
+  #distance = 0;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    // Not a Buffer: views of those are slow to make.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#before = new Int32Array(bytes.length);
+    const most = Math.min(bytes.length, BLOCK);
+    this.#room = new Uint8Array(most);
+    this.sequences = sequencesFor(Math.ceil(most / SHORTEST));
+    heads.fill(-1);
   }
 
   /** What of `start` .. `end` - 1 is literals, and what has stood before. */
-  parse(start: number, end: number): { sequences: Sequence[]; literals: Uint8Array; distances: Distances } {
+  parse(start: number, end: number): void {
     const bytes = this.#bytes;
-    const literals = new Uint8Array(end - start);
-    const sequences: Sequence[] = [];
-    let distances = this.distances;
+    const room = this.#room;
+    const { literals, matches, offsets } = this.sequences;
+    this.#last.splice(0, 3, ...this.#kept);
+    let sequence = 0;
     let count = 0;
     let from = start;
     let misses = 0;
     for (let at = start; at + SHORTEST <= end; ) {
-      let found = this.#longest(at, end, distances);
-      if (found.length === 0) {
+      this.#longest(at, end);
+      if (this.#length === 0) {
         // Where nothing repeats, fewer and fewer places are looked at.
         at += 1 + (misses++ >> 6);
         continue;
       }
       misses = 0;
-      if (found.length < LONG_ENOUGH && at + 1 + SHORTEST <= end) {
-        const next = this.#longest(at + 1, end, distances);
-        if (next.length > found.length + 1) {
-          found = next;
-          at++;
+      const length = this.#length;
+      const distance = this.#distance;
+      if (length < LONG_ENOUGH && at + 1 + SHORTEST <= end) {
+        this.#longest(at + 1, end);
+        if (this.#length > length + 1) at++;
+        else {
+          this.#length = length;
+          this.#distance = distance;
         }
       }
-      literals.set(bytes.subarray(from, at), count);
-      count += at - from;
-      const { offset, next } = offsetOf(found.distance, at - from, distances);
-      sequences.push({ literals: at - from, match: found.length, offset });
-      distances = next;
-      at += found.length;
+      for (let i = from; i < at; i++) room[count++] = bytes[i] as number;
+      literals[sequence] = at - from;
+      matches[sequence] = this.#length;
+      offsets[sequence] = this.#offset(this.#distance, at - from);
+      sequence++;
+      at += this.#length;
       from = at;
     }
-    literals.set(bytes.subarray(from, end), count);
-    count += end - from;
-    return { sequences, literals: literals.subarray(0, count), distances };
+    this.#room.set(bytes.subarray(from, end), count);
+    this.literals = this.#room.subarray(0, count + end - from);
+    this.sequences.count = sequence;
   }
 
-  #longest(at: number, end: number, [latest]: Distances): { length: number; distance: number } {
+  /** The block is coded: its distances are what the next one begins with. */
+  keepDistances(): void {
+    this.#kept.splice(0, 3, ...this.#last);
+  }
+
+  #longest(at: number, end: number): void {
     const bytes = this.#bytes;
+    const latest = this.#last[0] as number;
     this.#learn(at);
     let length = 0;
     let distance = 0;
     if (at >= latest) {
+      // The distance before costs less: it counts as one byte more.
       const repeated = this.#common(at - latest, at, end);
       if (repeated >= SHORTEST) {
         length = repeated + 1;
         distance = latest;
       }
     }
-    let candidate = this.#heads[this.#hash(at)] as number;
+    let candidate = heads[hashAt(bytes, at)] as number;
     for (let tries = 0; candidate >= 0 && tries < TRIES; tries++) {
-      if (candidate < at && bytes[candidate + length] === bytes[at + length]) {
+      if (bytes[candidate + length] === bytes[at + length]) {
         const common = this.#common(candidate, at, end);
         if (common > length && common >= SHORTEST) {
           length = common;
           distance = at - candidate;
+          if (common >= LONG_ENOUGH) break;
         }
       }
       candidate = this.#before[candidate] as number;
     }
-    // The distance before costs less: it counts as one byte more, above.
-    if (distance === latest && length > 0) length = this.#common(at - latest, at, end);
-    return { length, distance };
+    this.#length = distance === latest && length > 0 ? this.#common(at - latest, at, end) : length;
+    this.#distance = distance;
   }
 
   /** All places before `at` are in the chains. */
   #learn(at: number): void {
-    for (; this.#known < at; this.#known++) {
-      if (this.#known + SHORTEST > this.#bytes.length) return;
-      const hash = this.#hash(this.#known);
-      this.#before[this.#known] = this.#heads[hash] as number;
-      this.#heads[hash] = this.#known;
-    }
-  }
-
-  #hash(at: number): number {
     const bytes = this.#bytes;
-    const four =
-      (bytes[at] as number) |
-      ((bytes[at + 1] as number) << 8) |
-      ((bytes[at + 2] as number) << 16) |
-      ((bytes[at + 3] as number) << 24);
-    return Math.imul(four, 0x9e37_79b1) >>> (32 - HASH_BITS);
+    const stop = Math.min(at, bytes.length - SHORTEST + 1);
+    for (let place = this.#known; place < stop; place++) {
+      const hash = hashAt(bytes, place);
+      this.#before[place] = heads[hash] as number;
+      heads[hash] = place;
+    }
+    this.#known = Math.max(this.#known, at);
   }
 
   #common(a: number, b: number, end: number): number {
     const bytes = this.#bytes;
     let i = b;
-    while (i < end && bytes[a + i - b] === bytes[i]) i++;
+    for (let j = a; i < end && bytes[j] === bytes[i]; j++) i++;
     return i - b;
+  }
+
+  /** How a distance is written; it is the last one then. Behind no literals, the numbers mean the ones after. */
+  #offset(distance: number, literals: number): number {
+    const last = this.#last;
+    const [a, b, c] = last as [number, number, number];
+    if (literals > 0 && distance === a) return 1;
+    const empty = literals === 0 ? 1 : 0;
+    last[0] = distance;
+    last[1] = a;
+    if (distance === b) return 2 - empty;
+    last[2] = b;
+    if (distance === c) return 3 - empty;
+    return empty === 1 && distance === a - 1 ? 3 : distance + 3;
   }
 }
 
-/** How a distance is written, and the last three after it. Behind no literals, the numbers mean the ones after. */
-function offsetOf(distance: number, literals: number, last: Distances): { offset: number; next: Distances } {
-  const [a, b, c] = last;
-  if (literals > 0 && distance === a) return { offset: 1, next: last };
-  if (distance === b) return { offset: literals > 0 ? 2 : 1, next: [b, a, c] };
-  if (distance === c) return { offset: literals > 0 ? 3 : 2, next: [c, a, b] };
-  if (literals === 0 && distance === a - 1) return { offset: 3, next: [distance, a, b] };
-  return { offset: distance + 3, next: [distance, a, b] };
+function hashAt(bytes: Uint8Array, at: number): number {
+  const four =
+    (bytes[at] as number) |
+    ((bytes[at + 1] as number) << 8) |
+    ((bytes[at + 2] as number) << 16) |
+    ((bytes[at + 3] as number) << 24);
+  return Math.imul(four, 0x9e37_79b1) >>> (32 - HASH_BITS);
 }

@@ -5,12 +5,21 @@
 import { BitWriter, highBit } from './bit-writer.ts';
 import { type Distribution, describe, distribution, FseTable, logFor } from './fse.ts';
 
-export interface Sequence {
-  readonly literals: number;
+/** In columns. */
+export interface Sequences {
+  count: number;
+  /** Bytes. */
+  readonly literals: Int32Array;
   /** Bytes, at least 3. */
-  readonly match: number;
+  readonly matches: Int32Array;
   /** Bytes back plus 3, or 1 to 3: one of the last three distances. */
-  readonly offset: number;
+  readonly offsets: Int32Array;
+}
+
+/** Room for `most` of them. */
+export function sequencesFor(most: number): Sequences {
+  const column = (): Int32Array => new Int32Array(most);
+  return { count: 0, literals: column(), matches: column(), offsets: column() };
 }
 
 const LITERAL_BASE = [
@@ -92,8 +101,8 @@ function cost(counts: readonly number[], { log, states }: Distribution): number 
 }
 
 /** The sequences section of a block. */
-export function sequencesSection(sequences: readonly Sequence[]): Uint8Array {
-  const count = sequences.length;
+export function sequencesSection(sequences: Sequences): Uint8Array {
+  const { count } = sequences;
   const head =
     count < 128
       ? [count]
@@ -101,33 +110,35 @@ export function sequencesSection(sequences: readonly Sequence[]): Uint8Array {
         ? [(count >> 8) + 128, count & 255]
         : [255, (count - 0x7f00) & 255, (count - 0x7f00) >> 8];
   if (count === 0) return Uint8Array.from(head);
-  const literals = Uint8Array.from(sequences, (s) => literalCode(s.literals));
-  const offsets = Uint8Array.from(sequences, (s) => highBit(s.offset));
-  const matches = Uint8Array.from(sequences, (s) => matchCode(s.match));
-  const ll = coded(literals, PREDEFINED_LITERALS, 9);
-  const of = coded(offsets, PREDEFINED_OFFSETS, 8);
-  const ml = coded(matches, PREDEFINED_MATCHES, 9);
+  const codes = { literals: new Uint8Array(count), offsets: new Uint8Array(count), matches: new Uint8Array(count) };
+  for (let i = 0; i < count; i++) {
+    codes.literals[i] = literalCode(sequences.literals[i] as number);
+    codes.offsets[i] = highBit(sequences.offsets[i] as number);
+    codes.matches[i] = matchCode(sequences.matches[i] as number);
+  }
+  const ll = coded(codes.literals, PREDEFINED_LITERALS, 9);
+  const of = coded(codes.offsets, PREDEFINED_OFFSETS, 8);
+  const ml = coded(codes.matches, PREDEFINED_MATCHES, 9);
   const modes = (ll.mode << 6) | (of.mode << 4) | (ml.mode << 2);
-  const bits = bitsOf(sequences, { literals, offsets, matches }, { ll: ll.table, of: of.table, ml: ml.table });
+  const bits = bitsOf(sequences, codes, { ll: ll.table, of: of.table, ml: ml.table });
   return Buffer.concat([Uint8Array.from([...head, modes]), ll.head, of.head, ml.head, bits]);
 }
 
 /** From the last sequence to the first, for they are read from the end. */
 function bitsOf(
-  sequences: readonly Sequence[],
+  { count, literals, matches, offsets }: Sequences,
   codes: { readonly literals: Uint8Array; readonly offsets: Uint8Array; readonly matches: Uint8Array },
   { ll, of, ml }: { ll: FseTable | undefined; of: FseTable | undefined; ml: FseTable | undefined },
 ): Uint8Array {
-  const out = new BitWriter(sequences.length * 4);
+  const out = new BitWriter(count * 4);
   let literalState = 0;
   let offsetState = 0;
   let matchState = 0;
-  for (let i = sequences.length - 1; i >= 0; i--) {
-    const { literals, offset, match } = sequences[i] as Sequence;
+  for (let i = count - 1; i >= 0; i--) {
     const literal = codes.literals[i] as number;
     const distance = codes.offsets[i] as number;
     const length = codes.matches[i] as number;
-    if (i === sequences.length - 1) {
+    if (i === count - 1) {
       matchState = ml?.begin(length) ?? 0;
       offsetState = of?.begin(distance) ?? 0;
       literalState = ll?.begin(literal) ?? 0;
@@ -136,9 +147,9 @@ function bitsOf(
       matchState = ml?.step(out, matchState, length) ?? 0;
       literalState = ll?.step(out, literalState, literal) ?? 0;
     }
-    out.put(literals - (LITERAL_BASE[literal] as number), LITERALS.bits[literal] as number);
-    out.put(match - (MATCH_BASE[length] as number), MATCHES.bits[length] as number);
-    out.put(offset - 2 ** distance, distance);
+    out.put((literals[i] as number) - (LITERAL_BASE[literal] as number), LITERALS.bits[literal] as number);
+    out.put((matches[i] as number) - (MATCH_BASE[length] as number), MATCHES.bits[length] as number);
+    out.put((offsets[i] as number) - 2 ** distance, distance);
   }
   ml?.finish(out, matchState);
   of?.finish(out, offsetState);
