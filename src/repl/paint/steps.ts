@@ -3,6 +3,7 @@
  * cursor wrote. The last step in force has a pointer before it; undone ones say so.
  */
 import { hex } from '../../bytes/size.ts';
+import { stoppedIn } from '../../session/breakpoints.ts';
 import type { SessionStep } from '../../session/session.ts';
 import type { Theme } from '../theme.ts';
 import { cutTo, fitRight, fitTo } from './fit.ts';
@@ -65,7 +66,8 @@ function stepLine(
   const digits = String(steps.at(-1)?.number ?? 1).length;
   const head = `${last ? glyphs.pointer : ' '} ${String(number).padStart(digits)}  `;
   const writes = `${changes.eventCount} write${changes.eventCount === 1 ? ' ' : 's'}`;
-  const state = applied ? (committed ? 'on disk' : 'staged ') : 'undone ';
+  const staged = stoppedIn(changes) ? 'stopped' : 'staged ';
+  const state = applied ? (committed ? 'on disk' : staged) : 'undone ';
   // How many writes says least; which steps are undone the pointer says too.
   const facts = width >= 60 ? [fitRight(writes, 10), fitRight(bytesText(changes.bytes), 7), state] : [state];
   if (width >= 46 && width < 60) facts.unshift(fitRight(bytesText(changes.bytes), 7));

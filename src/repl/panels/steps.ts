@@ -1,5 +1,6 @@
 /** The steps taken, undone ones too, and what the one under the cursor changed, or wrote. */
 import { changeLines } from '../../commands/diff-text.ts';
+import { stoppedIn } from '../../session/breakpoints.ts';
 import type { SessionStep } from '../../session/session.ts';
 import { changesOfStep } from '../../session/step-changes.ts';
 import type { Desk } from '../desk.ts';
@@ -86,7 +87,9 @@ export class StepsPanel implements Panel {
       this.#cursor = (last?.number ?? 0) - 1;
     }
     const cursor = Math.min(this.#cursor, steps.length - 1);
-    const changed = this.#writes ? undefined : changedBy(steps[cursor]);
+    const chosen = steps[cursor];
+    // Of a change that has stopped, what it has written so far is the point.
+    const changed = this.#writes || (chosen && stoppedIn(chosen.changes)) ? undefined : changedBy(chosen);
     const view = { steps, fork: picture.fork, cursor, top: this.#top, ...(changed && { changed }) };
     this.#top = topFor(Math.max(0, cursor), this.#top, stepRowsVisible(view, inner.height), steps.length);
     const placed = { ...view, top: this.#top };
