@@ -6,11 +6,12 @@
 import type { Progress } from '../bytes/progress.ts';
 import type { Range } from '../bytes/ranges.ts';
 import type { Image, Region, Role } from '../drivers/driver.ts';
+import { Most } from './most.ts';
 import type { ClusterView, ShareName } from './panels.ts';
 import { Pyramid } from './pyramid.ts';
 import { aloneOf, shareOf } from './share.ts';
 import { SideMap } from './side-map.ts';
-import { SHARES_BY_WEIGHT } from './weights.ts';
+import { SHARES_BY_WEIGHT, WRONG } from './weights.ts';
 
 const MOST_UNITS = 2 ** 24;
 /** The unit of a file without clusters, and the least there is. Bytes. */
@@ -39,6 +40,7 @@ export class ClusterMap implements ClusterView {
   #options: MapOptions;
   readonly #shares: Pyramid | undefined;
   readonly #totals = new Map<ShareName, number>();
+  #most: Most | undefined;
 
   constructor(source: Image, target: Image | undefined, options: MapOptions = {}) {
     const { mostUnits = MOST_UNITS, regionsKept } = options;
@@ -73,6 +75,13 @@ export class ClusterMap implements ClusterView {
     const low = Math.floor(Math.max(from, 0) / this.unit);
     const high = Math.min(Math.ceil(to / this.unit), this.#shares.units.length);
     return SHARES_BY_WEIGHT[low < high ? this.#shares.least(low, high) : FREE] as ShareName;
+  }
+
+  mostShare(cell: number, cellBytes: number): ShareName {
+    if (!this.#shares) return aloneOf(this.source.most(cell, cellBytes).role);
+    const perCell = Math.round(cellBytes / this.unit);
+    this.#most ??= new Most(this.#shares.units, WRONG);
+    return SHARES_BY_WEIGHT[this.#most.at(cell, perCell)] as ShareName;
   }
 
   shares(): Readonly<Partial<Record<ShareName, number>>> {

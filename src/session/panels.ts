@@ -62,6 +62,11 @@ export interface ClusterSide {
   readonly complete: boolean;
   /** Of the bytes `from` .. `to` - 1. Cost does not depend on how many clusters that is. */
   cell(from: number, to: number): Cell;
+  /**
+   * Of cell number `cell`, of `cellBytes` (a multiple of the unit) each: the role that most of it has; but what is
+   * wrong, however little. Once complete. Counted when first asked for.
+   */
+  most(cell: number, cellBytes: number): Cell;
   /** Bytes by role; they sum up to the file's size. */
   totals(): Readonly<Partial<Record<Role, number>>>;
 }
@@ -77,6 +82,8 @@ export interface ClusterView {
   readonly target?: ClusterSide;
   /** Both sides in one: the gravest share of the bytes `from` .. `to` - 1. `shared` when there is no target and it is used. */
   share(from: number, to: number): ShareName;
+  /** The same as `most` of a side, for both. */
+  mostShare(cell: number, cellBytes: number): ShareName;
   shares(): Readonly<Partial<Record<ShareName, number>>>;
 }
 

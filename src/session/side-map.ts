@@ -5,10 +5,11 @@
 import type { Progress } from '../bytes/progress.ts';
 import type { Range } from '../bytes/ranges.ts';
 import type { Image, Region, Role } from '../drivers/driver.ts';
+import { Most } from './most.ts';
 import type { Cell, ClusterSide } from './panels.ts';
 import { MARK, Pyramid } from './pyramid.ts';
 import { RegionIndex } from './region-index.ts';
-import { ROLES_BY_WEIGHT } from './weights.ts';
+import { ROLES_BY_WEIGHT, WRONG } from './weights.ts';
 
 const FREE = ROLES_BY_WEIGHT.indexOf('free');
 const CODE_OF = Object.fromEntries(ROLES_BY_WEIGHT.map((role, code) => [role, code])) as Record<Role, number>;
@@ -29,6 +30,7 @@ export class SideMap implements ClusterSide {
   readonly #codes: Pyramid;
   readonly #index: RegionIndex;
   readonly #totals = new Map<Role, number>();
+  #most: Most | undefined;
 
   /** `regionsKept`: more than that many are not kept one by one (region-index.ts). */
   constructor(image: Image, unit: number, regionsKept?: number) {
@@ -75,6 +77,15 @@ export class SideMap implements ClusterSide {
   cell(from: number, to: number): Cell {
     const code = this.#least(from, to);
     return { role: ROLES_BY_WEIGHT[code & ~MARK] as Role, changed: (code & MARK) !== 0 };
+  }
+
+  most(cell: number, cellBytes: number): Cell {
+    const { changed, role } = this.cell(cell * cellBytes, (cell + 1) * cellBytes);
+    const perCell = Math.round(cellBytes / this.unit);
+    // Past this side's end there is nothing to count.
+    if (cell * perCell >= this.#codes.units.length) return { role, changed };
+    this.#most ??= new Most(this.#codes.units, WRONG);
+    return { role: ROLES_BY_WEIGHT[this.#most.at(cell, perCell)] as Role, changed };
   }
 
   totals(): Readonly<Partial<Record<Role, number>>> {

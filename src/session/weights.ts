@@ -39,6 +39,9 @@ export const SHARES_BY_WEIGHT: readonly ShareName[] = [
   'free',
 ];
 
+/** How many of either list, from the first on, are something wrong. */
+export const WRONG = 2;
+
 /** From 1, the gravest. */
 export function roleWeight(role: Role): number {
   return ROLES_BY_WEIGHT.indexOf(role) + 1;

@@ -84,6 +84,13 @@ function samples(map: ClusterMap, from: number, to: number): number[] {
   return found;
 }
 
+function mostOf<T>(all: readonly T[], byWeight: readonly T[]): T | undefined {
+  const wrong = byWeight.slice(0, 2).find((one) => all.includes(one));
+  if (wrong !== undefined) return wrong;
+  const counted = (one: T): number => all.filter((other) => other === one).length;
+  return [...byWeight].filter((one) => all.includes(one)).sort((a, b) => counted(b) - counted(a))[0];
+}
+
 const aStretch = fc.record({ from: fc.nat(2 ** 18), length: fc.integer({ min: 1, max: 2 ** 17 }) });
 const SMALL = { numRuns: 80 };
 
@@ -103,6 +110,25 @@ describe('the cluster map', () => {
         expect(sum(map.source.totals())).toBe(file.size);
         expect(sum(map.shares())).toBe(file.size);
         expect(map.complete).toBe(true);
+      }),
+      SMALL,
+    );
+  });
+
+  it('shows what most of a cell is, but what is wrong always', () => {
+    fc.assert(
+      fc.property(aFile, aFile, fc.integer({ min: 1, max: 40 }), (a, b, perCell) => {
+        const map = mapOf(a, b);
+        const cellBytes = perCell * map.unit;
+        for (let cell = 0; cell * cellBytes < map.size; cell++) {
+          const units = Array.from({ length: perCell }, (_, i) => (cell * perCell + i) * map.unit);
+          const inside = units.filter((at) => at < Math.ceil(map.source.size / map.unit) * map.unit);
+          const roles = inside.map((at) => map.source.roleAt(at));
+          const role = mostOf(roles, ROLES_BY_WEIGHT) ?? 'free';
+          expect(map.source.most(cell, cellBytes).role).toBe(role);
+          const shares = units.filter((at) => at < map.size).map((at) => map.share(at, at + 1));
+          expect(map.mostShare(cell, cellBytes)).toBe(mostOf(shares, SHARES_BY_WEIGHT));
+        }
       }),
       SMALL,
     );

@@ -37,7 +37,8 @@ export function clusterMapHead(view: ClusterMapView, grid: Grid): FrameHead {
   const notes: string[] = [];
   if (!complete(clusters)) notes.push('walking');
   if (view.note) notes.push(view.note);
-  return { title, detail: cellText(grid, view.clusterSize), notes };
+  const detail = cellText(grid, view.clusterSize) + (view.most ? ', its most' : '');
+  return { title, detail, notes };
 }
 
 /** For the frame around `paintStackedMaps`. */
@@ -55,9 +56,9 @@ export function cellText({ cellBytes }: Grid, clusterSize: number): string {
 export function paintClusterMap(view: ClusterMapView, width: number, height: number, theme: Theme): string[] {
   const { clusters, shows } = view;
   const grid = clusterGrid(view, width, height);
-  if (shows === 'shares') return paintGrid(view, grid, shareCells(clusters, theme));
+  if (shows === 'shares') return paintGrid(view, grid, shareCells(clusters, theme, mostOf(view, grid)));
   const side = sideOf(clusters, shows);
-  if (side) return paintGrid(view, grid, sideCells(side, theme));
+  if (side) return paintGrid(view, grid, sideCells(side, theme, mostOf(view, grid)));
   return block([row(width, [[`no ${shows} is open`, theme.ui.faint]], theme.glyphs.cut)], width, height);
 }
 
@@ -73,9 +74,14 @@ export function paintStackedMaps(view: ClusterMapView, width: number, height: nu
   ] as const) {
     const walking = side.complete ? '' : '  walking';
     rows.push(row(width, [[`${name} ${theme.text(side.format)}`, theme.ui.heading], walking], theme.glyphs.cut));
-    rows.push(...paintGrid(view, grid, sideCells(side, theme)));
+    rows.push(...paintGrid(view, grid, sideCells(side, theme, mostOf(view, grid))));
   }
   return block(rows, width, height);
+}
+
+/** A cell for one unit or less is that unit. */
+function mostOf({ most, clusters }: ClusterMapView, { cellBytes }: Grid): number {
+  return most && cellBytes > clusters.unit ? cellBytes : 0;
 }
 
 function sideOf(clusters: ClusterView, shows: 'source' | 'target'): ClusterSide | undefined {
@@ -86,31 +92,31 @@ function complete({ source, target }: ClusterView): boolean {
   return source.complete && (target?.complete ?? true);
 }
 
-/** What a stretch of the file looks like, and whether it changed. Called once a cell: it must not make objects. */
+/** What a cell of the file looks like, and whether it changed. `most`: bytes of a cell that shows the most of it; or 0. */
 interface CellSource {
-  swatch(from: number, to: number): Swatch;
+  swatch(cell: number, from: number, to: number): Swatch;
   /** Of the stretch `swatch` was asked for last. */
   changed: boolean;
 }
 
-function sideCells(side: ClusterSide, theme: Theme): CellSource {
+function sideCells(side: ClusterSide, theme: Theme, most: number): CellSource {
   return {
     changed: false,
-    swatch(from, to) {
-      const cell = side.cell(from, to);
+    swatch(at, from, to) {
+      const cell = most > 0 ? side.most(at, most) : side.cell(from, to);
       this.changed = cell.changed;
       return theme.roles[cell.role];
     },
   };
 }
 
-function shareCells(clusters: ClusterView, theme: Theme): CellSource {
+function shareCells(clusters: ClusterView, theme: Theme, most: number): CellSource {
   const { source, target } = clusters;
   return {
     changed: false,
-    swatch(from, to) {
+    swatch(at, from, to) {
       this.changed = source.cell(from, to).changed || (target?.cell(from, to).changed ?? false);
-      return theme.shares[clusters.share(from, to)];
+      return theme.shares[most > 0 ? clusters.mostShare(at, most) : clusters.share(from, to)];
     },
   };
 }
@@ -134,7 +140,7 @@ function paintCells(grid: Grid, first: number, end: number, cursor: number, cell
   let stateBefore = -1;
   for (let cell = first; cell < end; cell++) {
     const from = cell * cellBytes;
-    const swatch = cells.swatch(from, Math.min(size, from + cellBytes));
+    const swatch = cells.swatch(cell, from, Math.min(size, from + cellBytes));
     const state = (cells.changed ? CHANGED : 0) | (cell === cursor ? CURSOR : 0);
     if (swatch !== swatchBefore || state !== stateBefore) {
       const paint = swatch.states[state] ?? swatch.paint;

@@ -37,6 +37,8 @@ export interface ClusterMapView {
   readonly top: number;
   /** Byte of the file under the cursor. */
   readonly cursor?: number;
+  /** A cell shows what most of it is, in place of the gravest in it. */
+  readonly most?: boolean;
   /** In the title: `+12 changed by step 7`. */
   readonly note?: string;
 }

@@ -57,12 +57,14 @@ export class ClustersPanel implements Panel {
     { keys: 'Enter', does: 'follow the pointer here, or to the guest byte' },
     { keys: 'b f', does: 'back to before the jump, and forward again' },
     { keys: '+ -', does: 'a cell for fewer clusters, or more' },
+    { keys: 'm', does: 'a cell shows the gravest in it, or what most of it is' },
     { keys: 'o', does: 'both maps, what they share, source only, target only' },
     { keys: 't', does: 'source or target' },
     { keys: '0-9', does: 'go to an offset of the file' },
   ];
   readonly #desk: Desk;
   #shows: Shows = 'both';
+  #most = false;
   #zoom = 0;
   #top = 0;
   #grid: Grid | undefined;
@@ -82,6 +84,12 @@ export class ClustersPanel implements Panel {
         break;
       case '-':
         this.#zoom = Math.max(0, (this.#grid?.zoom ?? this.#zoom) - 1);
+        break;
+      case 'm':
+        this.#most = !this.#most;
+        this.#desk.note = this.#most
+          ? 'a cell shows what most of it is; overlaps and leaks always'
+          : 'a cell shows the gravest in it';
         break;
       case 'o':
         this.#shows = SHOWS[(SHOWS.indexOf(this.#shows) + 1) % SHOWS.length] as Shows;
@@ -119,6 +127,7 @@ export class ClustersPanel implements Panel {
       shows: shows === 'both' ? 'shares' : shows,
       clusterSize: session.image.clusterSize,
       zoom: this.#zoom,
+      most: this.#most,
       top: this.#top,
       ...(place.host === undefined ? {} : { cursor: place.host }),
     };

@@ -71,6 +71,8 @@ describe('the cluster map', () => {
 
   it('lets the gravest of a cell win, and the zoom take it apart', () => {
     expect(paintClusterMap(VIEW, 6, 1, PLAIN)).toEqual(['H2█✖··']);
+    expect(paintClusterMap({ ...VIEW, most: true }, 6, 1, PLAIN)).toEqual(['H█▓✖··']);
+    expect(clusterMapHead({ ...VIEW, most: true }, clusterGrid(VIEW, 6, 1)).detail).toMatch(/, its most$/);
     const zoomed = { ...VIEW, zoom: 2, top: 2 };
     expect(paintClusterMap(zoomed, 6, 1, PLAIN)).toEqual(['○!✖█··']);
     expect(clusterMapScroll(zoomed, clusterGrid(zoomed, 6, 1))).toEqual({ top: 2, visible: 1, total: 4 });

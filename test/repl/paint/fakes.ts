@@ -58,12 +58,24 @@ export function clusterSide(
       }
       return { role, changed: moved };
     },
+    most(cell, cellBytes) {
+      const part = roles.slice((cell * cellBytes) / unit, ((cell + 1) * cellBytes) / unit);
+      const { role, changed: moved } = this.cell(cell * cellBytes, (cell + 1) * cellBytes);
+      return { role: mostOf(part, role, (one) => ROLE_LOOKS[one].weight), changed: moved };
+    },
     totals() {
       const totals: Partial<Record<Role, number>> = {};
       for (const role of roles) totals[role] = (totals[role] ?? 0) + unit;
       return totals;
     },
   };
+}
+
+/** What is wrong wins; else the most, of equals the gravest. */
+function mostOf<T>(part: readonly T[], gravest: T, weight: (one: T) => number): T {
+  if (weight(gravest) <= 2) return gravest;
+  const counted = (one: T): number => part.filter((other) => other === one).length;
+  return [...part].sort((a, b) => counted(b) - counted(a) || weight(a) - weight(b))[0] ?? gravest;
 }
 
 const OF_LETTER: Readonly<Record<string, Role>> = {
@@ -108,6 +120,11 @@ export function clusterView(source: string, target?: string, changed: readonly n
         if (SHARE_LOOKS[shareOf(i)].weight < SHARE_LOOKS[share].weight) share = shareOf(i);
       }
       return share;
+    },
+    mostShare(cell, cellBytes) {
+      const [first, end] = [(cell * cellBytes) / unit, Math.min(((cell + 1) * cellBytes) / unit, count)];
+      const part = Array.from({ length: end - first }, (_, i) => shareOf(first + i));
+      return mostOf(part, this.share(cell * cellBytes, end * unit), (one) => SHARE_LOOKS[one].weight);
     },
     shares() {
       const shares: Partial<Record<ShareName, number>> = {};
