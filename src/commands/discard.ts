@@ -17,7 +17,7 @@ export const discard = imageCommand({
   details:
     'Without arguments every step that is not committed is forgotten, and every fork. With a range it is what the guest ' +
     'does to bytes it needs no more, as in qemu-io: the image gives back the whole clusters of the range, where its ' +
-    'format does that; QED does not. They read as zeros then, or as in a raw file: zeros.',
+    'format does that; QED does not. They read as zeros then, unless an old qcow2 lets its backing file show through.',
   params: {
     offset: optional(offset('OFFSET', 'the first guest byte to discard'), undefined),
     length: optional(size('LENGTH', 'how many guest bytes'), undefined),

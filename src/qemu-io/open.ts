@@ -225,7 +225,9 @@ class Opening {
     const warn = (text: string): void => voice.grumble(text.endsWith('\n') ? text : `${text}\n`);
     if (writable) protocol.file.allowWrites();
     const open = writable ? openForWriting : openForReading;
-    return opened(() => runRequest(open(format, device, { ...context, options, warn }, chain)), format);
+    // As QEMU fills up a zero cluster of QED from its backing file, so do we here: contents are to be the same.
+    const asQemu = { 'zero-cow': 'below', ...options };
+    return opened(() => runRequest(open(format, device, { ...context, options: asQemu, warn }, chain)), format);
   }
 
   /** Its name counts from where the program runs, not from the image. */
