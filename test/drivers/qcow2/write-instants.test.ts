@@ -58,7 +58,7 @@ const SCENES: readonly Scene[] = [
       [zero(0, 64 * KIB), 'flush_to_os l2_update flush_to_disk'],
       [write(4096, 4096), 'cluster_alloc_space write_aio flush_to_os l2_update flush_to_disk'],
       [zero(0, 64 * KIB, true), `${FREE} flush_to_os l2_update refblock_update_part flush_to_disk`],
-      [read(100 * KIB, 4096), 'read_aio flush_to_os flush_to_disk'],
+      [read(100 * KIB, 4096), 'read_aio flush_to_os'],
       [write(256 * KIB, 128 * KIB), `${ALLOC} write_aio ${FLUSH}`],
     ],
   },
@@ -72,7 +72,7 @@ const SCENES: readonly Scene[] = [
         write(250 * KIB, 100 * KIB),
         `refblock_alloc refblock_load write_aio cow_read read_backing_aio cow_write ${FLUSH}`,
       ],
-      [read(1024 * KIB, 4096), 'read_backing_aio flush_to_os flush_to_disk'],
+      [read(1024 * KIB, 4096), 'read_backing_aio flush_to_os'],
     ],
   },
   {
@@ -94,7 +94,7 @@ const SCENES: readonly Scene[] = [
     shape: plain,
     begin: (disk) => runRequest(disk.writeCompressed(0, new Uint8Array(128 * KIB).fill(2))),
     requests: [
-      [read(0, 4096), 'l2_load read_compressed flush_to_os flush_to_disk'],
+      [read(0, 4096), 'l2_load read_compressed flush_to_os'],
       [
         write(4096, 4096),
         `${ALLOC} cow_read read_compressed write_aio cow_write cluster_free refblock_update_part refblock_alloc ` +

@@ -100,6 +100,7 @@ export class WriteState {
       loaded: 'l2_load',
       written: 'l2_update',
       guard: (offset, length) => this.guard(offset, length, 'active-l2'),
+      barrier: () => this.barrier(),
       settled: () => this.#forgetFreed(),
     });
     this.blocks = new TableCache(device, {
@@ -108,6 +109,7 @@ export class WriteState {
       limit: Math.max(8, BLOCK_MEMORY / g.clusterSize),
       written: 'refblock_update_part',
       guard: (offset, length) => this.guard(offset, length, 'refcount-block'),
+      barrier: () => this.barrier(),
     });
     this.#image = image;
     this.claims = new Claims(this, checkedKinds(context.options));
@@ -193,6 +195,12 @@ export class WriteState {
   markDirty(): void {
     if (this.isDirty) return;
     this.setIncompatible(this.incompatible | DIRTY);
+    this.device.flush();
+  }
+
+  /** Guest data, wherever it is, and tables: durable, as far as they are written. */
+  barrier(): void {
+    if (this.data !== this.device) this.data.flush();
     this.device.flush();
   }
 

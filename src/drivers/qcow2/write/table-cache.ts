@@ -47,6 +47,8 @@ export interface TableKind {
   readonly written: DeviceEvent;
   /** Throws where other metadata stands. */
   guard(offset: number, length: number): void;
+  /** Makes durable what was written until now, guest data included. */
+  barrier(): void;
   /** All tables are on the device. */
   settled?(): void;
 }
@@ -160,7 +162,7 @@ export class TableCache {
   *#writeOne(table: Table): Request {
     if (this.#depends) yield* this.#settleDependency();
     else if (this.#waitsForFlush) {
-      this.#device.flush();
+      this.#kind.barrier();
       this.#waitsForFlush = false;
     }
     const { offset } = table;

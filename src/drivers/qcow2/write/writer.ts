@@ -24,6 +24,8 @@ const STALE_BITMAPS =
 
 export class Qcow2Writer implements ImageWriter {
   readonly state: WriteState;
+  /** A request that changes something has come since the last flush. */
+  #changed = false;
 
   /** Not with an external data file. */
   readonly writeCompressed: ImageWriter['writeCompressed'];
@@ -31,6 +33,12 @@ export class Qcow2Writer implements ImageWriter {
   constructor(state: WriteState) {
     this.state = state;
     this.writeCompressed = state.g.dataFile ? undefined : (guest, bytes) => this.#compress(guest, bytes);
+  }
+
+  /** A request that changes something begins. */
+  #begin(): void {
+    this.state.alive();
+    this.#changed = true;
   }
 
   get image(): Qcow2Image {
@@ -55,19 +63,19 @@ export class Qcow2Writer implements ImageWriter {
   }
 
   *write(guest: number, bytes: Uint8Array): Request {
-    this.state.alive();
+    this.#begin();
     this.touch(guest, bytes.length);
     yield* writeGuest(this.state, guest, bytes);
   }
 
   *writeZeroes(guest: number, length: number, { mayUnmap }: { readonly mayUnmap: boolean }): Request<boolean> {
-    this.state.alive();
+    this.#begin();
     this.touch(guest, length);
     return yield* zeroGuest(this.state, guest, length, mayUnmap);
   }
 
   *discard(guest: number, length: number): Request<boolean> {
-    this.state.alive();
+    this.#begin();
     return yield* discardGuest(this.state, guest, length);
   }
 
@@ -76,7 +84,7 @@ export class Qcow2Writer implements ImageWriter {
   }
 
   *#compress(guest: number, bytes: Uint8Array): Request<boolean> {
-    this.state.alive();
+    this.#begin();
     this.touch(guest, bytes.length);
     if (yield* compressGuest(this.state, guest, bytes)) return true;
     yield* writeGuest(this.state, guest, bytes);
@@ -84,7 +92,7 @@ export class Qcow2Writer implements ImageWriter {
   }
 
   *truncate(size: number, preallocation: Preallocation): Request {
-    this.state.alive();
+    this.#begin();
     yield* resize(this.state, size, preallocation);
   }
 
@@ -94,7 +102,7 @@ export class Qcow2Writer implements ImageWriter {
   }
 
   *writeVmState(offset: number, bytes: Uint8Array): Request {
-    this.state.alive();
+    this.#begin();
     yield* writeVmState(this.state, offset, bytes);
   }
 
@@ -109,9 +117,9 @@ export class Qcow2Writer implements ImageWriter {
     } finally {
       w.unlock();
     }
-    yield* fire(w.device, 'flush_to_disk');
-    if (w.data !== w.device) w.data.flush();
-    w.device.flush();
+    if (this.#changed) yield* fire(w.device, 'flush_to_disk');
+    w.barrier();
+    this.#changed = false;
   }
 
   *close(): Request {
