@@ -59,8 +59,9 @@ export class Ownership {
     for (let cluster = metadata.nextSet(0); cluster >= 0; cluster = metadata.nextSet(cluster + 1)) {
       const count = counts.get(cluster);
       const tables = this.#tableReferences(cluster);
-      if (!counts.overflowed.has(cluster) && (count <= 1 || count === tables)) continue;
-      const explained = this.of(cluster).length === 1 && count === Math.max(1, tables);
+      const isFull = counts.overflowed.has(cluster);
+      if (!isFull && (count <= 1 || count === tables)) continue;
+      const explained = !isFull && this.of(cluster).length === 1 && count === Math.max(1, tables);
       if (!explained) found.testAndSet(cluster);
     }
     return found;

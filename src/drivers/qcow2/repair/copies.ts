@@ -13,7 +13,7 @@ import { whereOfEntry } from '../check-l2-entry.ts';
 import { l2Pieces } from '../check-l2-pieces.ts';
 import { hostRange } from '../check-owners.ts';
 import { HeaderV2, L2Entry } from '../layout.ts';
-import { halvesOf, type Mend, mend, type Patient, type Workbench } from './work.ts';
+import { halvesOf, isContested, type Mend, mend, type Patient, type Workbench } from './work.ts';
 
 /** Bytes that copies may take. */
 const MOST_COPIED = 2 ** 30;
@@ -35,9 +35,7 @@ export interface Copies {
 }
 
 export function* copyMends(patient: Patient): Generator<Progress, Copies> {
-  const { claims, ownership } = patient;
-  if (!claims.counts.anyShared) return { mends: [], needsRebuild: false };
-  const taken = ownership.overlaps();
+  const { claims, taken } = patient;
   const crowded = new ClusterBitmap();
   for (const at of bitsOf(claims.counts.overflowed)) if (!taken.has(at)) crowded.testAndSet(at);
   if (taken.nextSet(0) < 0 && crowded.nextSet(0) < 0) return { mends: [], needsRebuild: false };
@@ -61,19 +59,27 @@ function copied(code: string, pointers: readonly Pointer[], what: string, { g }:
       change:
         `copy guest data to the end of the file, ${sizeText(count * g.clusterSize)}, for ` +
         `${count === 1 ? `1 ${what}` : `${count} times a ${what}`}: the guest keeps what it reads now`,
+      // All copies first: an entry may itself lie in a cluster that another one leads to.
       make: (bench) => {
-        for (const pointer of pointers) copy(bench, pointer);
+        const places = pointers.map((pointer) => copy(bench, pointer));
+        for (const [i, pointer] of pointers.entries()) lead(bench, pointer, places[i] as number);
       },
     }),
   ];
 }
 
-function copy(bench: Workbench, { where, offset, length, isCompressed }: Pointer): void {
+/** Answers where the copy begins, at a sector. */
+function copy(bench: Workbench, { offset, length }: Pointer): number {
   const skip = offset % 512;
   const bytes = readBytes(bench.device, offset - skip, skip + length);
   const at = bench.append(bytes.length);
   bench.device.write(at, bytes, 'guest data');
   bench.touch(offset, length);
+  return at;
+}
+
+function lead(bench: Workbench, { where, offset, isCompressed }: Pointer, at: number): void {
+  const skip = offset % 512;
   const [hi, lo] = halvesOf(at);
   const { mask } = L2Entry;
   // What of a compressed entry is not the offset stays: flags and how many sectors there are.
@@ -91,7 +97,7 @@ interface Pointers {
 
 /** All L2 entries, of the image and of snapshots, that lead to one of the clusters. */
 function* pointersTo(patient: Patient, taken: ClusterBitmap, crowded: ClusterBitmap): Generator<Progress, Pointers> {
-  const { claims, l1, g, device } = patient;
+  const { claims, l1, g, device, ownership } = patient;
   const found: { taken: Pointer[]; crowded: Pointer[] } = { taken: [], crowded: [] };
   const reader = new L2Reader(claims);
   let done = 0;
@@ -109,6 +115,8 @@ function* pointersTo(patient: Patient, taken: ClusterBitmap, crowded: ClusterBit
       const leads = (to: ClusterBitmap): boolean => to.has(first) || to.has(last);
       const list = leads(taken) ? found.taken : leads(crowded) ? found.crowded : undefined;
       if (!list || list.length * g.clusterSize > MOST_COPIED) continue;
+      // A table that stands where other metadata does has to move first.
+      if (piece.table % g.clusterSize !== 0 || ownership.of(piece.table / g.clusterSize).length > 1) continue;
       const times = piece.active + piece.inactive;
       list.push({ where: whereOfEntry(claims, l1, piece, 4 * o), times, offset, length, isCompressed });
     }
@@ -150,6 +158,12 @@ function moved(patient: Patient, taken: ClusterBitmap): readonly Mend[] {
       mend({
         ...{ code: 'overlap', stage: 'tables', group: 'tables moved', places: places.slice(0, 3).map((p) => p.where) },
         findings: places.length,
+        // The L1 table is guest data too: what is changed in it, the guest sees.
+        ...(places.some((place) => isContested(patient, place.offset)) && {
+          isSafe: false,
+          guest: [{ offset: 0, length: g.size }],
+          guestReads: 'the tables as they are then, where it reads tables now',
+        }),
         change: `copy ${places.length === 1 ? 'an L2 table' : `${places.length} L2 tables`} that other metadata overlaps to the end of the file`,
         make: (bench) => {
           for (const { offset, table, where } of places) moveTable(bench, offset, table, where);
@@ -157,6 +171,7 @@ function moved(patient: Patient, taken: ClusterBitmap): readonly Mend[] {
       }),
     );
   }
+  mends.push(...snapshotL1s(patient));
   const l1Taken = anyOf(taken, g.l1Offset, g.l1Entries * 8, g.clusterSize);
   if (
     l1Taken !== undefined &&
@@ -174,6 +189,27 @@ function moved(patient: Patient, taken: ClusterBitmap): readonly Mend[] {
     );
   }
   return mends;
+}
+
+/** L1 tables of snapshots that stand where other metadata does: copied, but for one that would be the header. */
+function snapshotL1s(patient: Patient): readonly Mend[] {
+  const { g, l1, taken, ownership, device } = patient;
+  return l1.snapshotTables.flatMap(({ offset, entries, pointer }) => {
+    const at = anyOf(taken, offset, entries * 8, g.clusterSize);
+    if (at === undefined || offset < g.clusterSize || offset >= device.size || ownership.of(at).length < 2) return [];
+    return [
+      mend({
+        ...{ code: 'overlap', stage: 'tables', group: `${pointer.path}`, places: [pointer] },
+        change: `copy the L1 table of ${pointer.path?.split('.')[0]}, which other metadata overlaps, to the end of the file`,
+        make: (bench) => {
+          const to = bench.append(entries * 8);
+          bench.device.write(to, readBytes(bench.device, offset, entries * 8), 'snapshot l1 table');
+          bench.release(offset, entries * 8);
+          bench.change(pointer.offset, `repair ${pointer.path}`, () => halvesOf(to));
+        },
+      }),
+    ];
+  });
 }
 
 function moveTable(bench: Workbench, offset: number, table: number, where: Where): void {

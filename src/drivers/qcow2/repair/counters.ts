@@ -4,32 +4,28 @@
  * Invariant: only the counters of the run change; those beside it in a byte stay.
  */
 import { type Device, readBytes } from '../../../device/device.ts';
-import type { RefcountTable } from '../check-refcount-table.ts';
 import { type Geometry, refcountBits } from '../geometry.ts';
+import { isContested, type Patient } from './work.ts';
 
 /** Sets the counters of `count` clusters from `first` to `value`; leaves out those whose block cannot be written. */
-export function setCounters(
-  device: Device,
-  g: Geometry,
-  table: RefcountTable,
-  first: number,
-  count: number,
-  value: number,
-): void {
+export function setCounters(device: Device, patient: Patient, first: number, count: number, value: number): void {
+  const { g, table } = patient;
   const { refcountsPerBlock } = g;
   for (let at = first; at < first + count; ) {
     const block = Math.floor(at / refcountsPerBlock);
     const end = Math.min(first + count, (block + 1) * refcountsPerBlock);
     const offset = table.block(block);
-    if (hasBlock(device, g, table, block)) writeRun(device, g, offset, at % refcountsPerBlock, end - at, value, block);
+    if (hasBlock(patient, block)) writeRun(device, g, offset, at % refcountsPerBlock, end - at, value, block);
     at = end;
   }
 }
 
-/** Whether block `block` stands whole inside the file. */
-export function hasBlock(device: Device, g: Geometry, table: RefcountTable, block: number): boolean {
+/** Whether block `block` stands whole inside the file, in a place of its own. */
+export function hasBlock(patient: Patient, block: number): boolean {
+  const { g, table, device } = patient;
   const offset = table.block(block);
-  return offset !== 0 && table.readable(block) && offset + g.clusterSize <= device.size;
+  const isWhole = offset !== 0 && table.readable(block) && offset + g.clusterSize <= device.size;
+  return isWhole && !isContested(patient, offset);
 }
 
 function writeRun(

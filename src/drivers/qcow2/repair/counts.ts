@@ -42,12 +42,12 @@ interface Leak {
 }
 
 export function* countMends(patient: Patient, needsRebuild: boolean): Generator<Progress, readonly Mend[]> {
-  const { report, runs, claims, device, g, table } = patient;
+  const { report, runs, claims, g, table } = patient;
   const found = (codes: ReadonlySet<string>): Finding[] => report.findings.filter(({ code }) => codes.has(code));
   const reaches = ({ first, count }: { first: number; count: number }): boolean => {
     const last = Math.floor((first + count - 1) / g.refcountsPerBlock);
     for (let i = Math.floor(first / g.refcountsPerBlock); i <= last; i++) {
-      if (!hasBlock(device, g, table, i)) return false;
+      if (!hasBlock(patient, i)) return false;
     }
     return true;
   };

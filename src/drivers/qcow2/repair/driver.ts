@@ -11,12 +11,12 @@ import { RefcountTableEntry } from '../layout.ts';
 import { bitmapMends } from './bitmaps.ts';
 import { copyMends } from './copies.ts';
 import { BROKEN_STRUCTURE, COUNTS, countMends } from './counts.ts';
-import { entryMends } from './entries.ts';
+import { entryMends, isAstray } from './entries.ts';
 import { examined } from './examine.ts';
 import { headerMends, markMends } from './header.ts';
 import { settle } from './settle.ts';
-import { snapshotMends } from './snapshots.ts';
-import { type Mend, mend, type Patient, STAGES, Workbench } from './work.ts';
+import { headerSnapshots, snapshotMends } from './snapshots.ts';
+import { isContested, type Mend, mend, type Patient, STAGES, Workbench } from './work.ts';
 
 /** Mends of one kind that are told one by one; more of them are told as one. */
 const MOST_APART = 100;
@@ -33,16 +33,21 @@ function* repairsOf(patient: Patient, context: OpenContext): Generator<Progress,
   const mends: Mend[] = [];
   const unmended: { finding: Finding; why: string }[] = [];
   let needsRebuild = false;
+  const copies = yield* copyMends(patient);
+  const isSettled = copies.mends.length === 0;
   for (const finding of report.findings) {
     if (BROKEN_STRUCTURE.has(finding.code) || finding.where.path === 'header.refcount_table_offset')
       needsRebuild = true;
-    const found = mendsOf(finding, patient);
+    const found = mendsOf(finding, patient, isSettled);
     mends.push(...found);
-    if (found.length === 0 && !isOthers(finding, needsRebuild)) unmended.push({ finding, why: whyNot(finding) });
+    if (finding.code === 'refcount-table-reserved-bits' && found.length === 0) needsRebuild = true;
+    else if (found.length === 0 && finding.severity !== 'note' && !isOthers(finding, needsRebuild))
+      unmended.push({ finding, why: whyNot(finding, patient) });
   }
-  const copies = yield* copyMends(patient);
-  mends.push(...copies.mends);
-  mends.push(...(yield* countMends(patient, needsRebuild || copies.needsRebuild)));
+  mends.push(...copies.mends, ...headerSnapshots(patient));
+  // Where something else stands in the place of refcounts, they wait for it to go, as long as it can.
+  const waits = copies.needsRebuild && mends.some(({ isSafe, isPreferred }) => isSafe || isPreferred);
+  if (!waits) mends.push(...(yield* countMends(patient, needsRebuild || copies.needsRebuild)));
   if (copies.mends.length === 0 && !copies.needsRebuild) {
     for (const finding of report.findings.filter(({ code }) => code === 'overlap' || code === 'refcount-overflow')) {
       unmended.push({ finding, why: 'no copy would set it right' });
@@ -53,10 +58,14 @@ function* repairsOf(patient: Patient, context: OpenContext): Generator<Progress,
   return { report, proposals, unmended, apply: (device, chosen) => apply(device, context, patient, chosen) };
 }
 
-function mendsOf(finding: Finding, patient: Patient): readonly Mend[] {
-  if (finding.code === 'refcount-table-reserved-bits') return [reservedBits(finding)];
-  const byKind = [entryMends, headerMends, snapshotMends, bitmapMends];
-  return byKind.flatMap((mends) => mends(finding, patient));
+function mendsOf(finding: Finding, patient: Patient, isSettled: boolean): readonly Mend[] {
+  if (finding.code === 'refcount-table-reserved-bits') return reservedBits(finding, patient);
+  return [
+    ...entryMends(finding, patient, isSettled),
+    ...headerMends(finding, patient),
+    ...snapshotMends(finding, patient),
+    ...bitmapMends(finding, patient),
+  ];
 }
 
 /** Findings that others than `mendsOf` see to. */
@@ -69,17 +78,31 @@ function isOthers({ code }: Finding, needsRebuild: boolean): boolean {
   ].includes(code);
 }
 
-function reservedBits(finding: Finding): Mend {
+/** Only where the block that is then said to be there can be one. */
+function reservedBits(finding: Finding, patient: Patient): readonly Mend[] {
   const { code, where } = finding;
-  return mend({
-    ...{ code, places: [where], stage: 'tables', group: 'refcount table bits' },
-    change: 'clear reserved bits of the refcount table',
-    make: (bench) =>
-      bench.change(where.offset, 'refcount table', (hi, lo) => [hi, lo & ~RefcountTableEntry.reserved.lo]),
-  });
+  const index = (where.offset - patient.g.refcountTableOffset) / 8;
+  if (!isFreeForBlock(patient, patient.table.block(index))) return [];
+  return [
+    mend({
+      ...{ code, places: [where], stage: 'tables', group: 'refcount table bits' },
+      change: 'clear reserved bits of the refcount table',
+      make: (bench) =>
+        bench.change(where.offset, 'refcount table', (hi, lo) => [hi, lo & ~RefcountTableEntry.reserved.lo]),
+    }),
+  ];
 }
 
-function whyNot({ where, code }: Finding): string {
+function isFreeForBlock({ claims, g }: Patient, offset: number): boolean {
+  const cluster = offset / g.clusterSize;
+  return offset === 0 || (Number.isInteger(cluster) && cluster < claims.clusters && claims.counts.get(cluster) === 0);
+}
+
+function whyNot(finding: Finding, patient: Patient): string {
+  const { where, code } = finding;
+  if (isAstray(finding, patient) || isContested(patient, where.offset)) {
+    return 'the table that it is in stands in the place of something else, which is to be mended first';
+  }
   if (/^header\.l1_table_offset$/.test(where.path ?? '')) return 'the L1 table itself is not there: try rescue';
   if (/^compressed-/.test(code)) return 'what the cluster held cannot be made again';
   return 'there is nothing that could be put in its place';

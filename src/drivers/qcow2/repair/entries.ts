@@ -5,6 +5,7 @@
  * only offset a data file allows); where an offset is not aligned, the cluster it points into is taken only when nobody
  * else has it. What leads behind the end of the file reads as zeros, and goes on doing so.
  */
+import type { Range } from '../../../bytes/ranges.ts';
 import { hex, roundDown } from '../../../bytes/size.ts';
 import { readBytes } from '../../../device/device.ts';
 import type { Finding } from '../../finding.ts';
@@ -12,16 +13,32 @@ import { COPIED } from '../check-claims.ts';
 import { bytesPerL2 } from '../geometry.ts';
 import { L1Entry, L2Entry } from '../layout.ts';
 import { looksLikeL2 } from './likeness.ts';
-import { halvesOf, type Mend, mend, type Patient, type Workbench } from './work.ts';
+import { halvesOf, isContested, type Mend, mend, type Patient, type Workbench } from './work.ts';
 
 type Halves = readonly [hi: number, lo: number];
 
-/** Every way to mend the entry that the finding is about; none where the finding is about something else. */
-export function entryMends(finding: Finding, patient: Patient): readonly Mend[] {
+/**
+ * Every way to mend the entry that the finding is about; none where the finding is about something else, or waits.
+ * `isSettled`: no guest data is to be copied, so what contests the L1 table can only be what is to be mended there.
+ */
+export function entryMends(finding: Finding, patient: Patient, isSettled: boolean): readonly Mend[] {
   const path = finding.where.path ?? '';
-  if (/(^|\.)l1\[\d+\]$/.test(path)) return l1Mends(finding, patient);
+  const isL1 = /(^|\.)l1\[\d+\]$/.test(path);
+  if (
+    isContested(patient, finding.where.offset) &&
+    !(isL1 && isSettled && finding.where.offset >= patient.g.clusterSize)
+  )
+    return [];
+  if (isAstray(finding, patient)) return [];
+  if (isL1) return l1Mends(finding, patient);
   if (/(^|\.)l2\[\d+\]\[\d+\]$/.test(path)) return l2Mends(finding, patient);
   return [];
+}
+
+/** An entry of an L2 table that is not on a cluster of its own: nothing is changed there. */
+export function isAstray({ where }: Finding, { g }: Patient): boolean {
+  const index = /l2\[\d+\]\[(\d+)\]$/.exec(where.path ?? '')?.[1];
+  return index !== undefined && (where.offset - Number(index) * g.l2EntrySize) % g.clusterSize !== 0;
 }
 
 function l1Mends(finding: Finding, patient: Patient): readonly Mend[] {
@@ -121,15 +138,15 @@ function conflict(finding: Finding, patient: Patient): readonly Mend[] {
 
 /** The one offset that is allowed with an external data file. */
 function inDataFile(finding: Finding, patient: Patient): readonly Mend[] {
-  const [range] = guestOf(finding, patient);
-  if (!range) return [];
-  const [hi, lo] = halvesOf(range.offset);
+  const guest = guestStart(finding, patient);
+  if (guest === undefined) return [];
+  const [hi, lo] = halvesOf(guest);
   const { mask } = L2Entry;
   return [
     mend({
       ...about(finding),
-      ...{ group: groupOf(finding), isSafe: false, guest: [range] },
-      change: `set the offset to ${hex(range.offset)}, the only one an external data file allows`,
+      ...{ group: groupOf(finding), isSafe: false, guest: guestOf(finding, patient) },
+      change: `set the offset to ${hex(guest)}, the only one an external data file allows`,
       guestReads: 'the data file at its own offset, where it cannot read now',
       make: (bench) =>
         bench.change(finding.where.offset, label(finding), (oldHi, oldLo) => [
@@ -254,12 +271,18 @@ function offsetAt({ device }: Patient, { where }: Finding): number {
   return ((view.getInt32(0) & hi) >>> 0) * 2 ** 32 + ((view.getInt32(4) & lo) >>> 0);
 }
 
+/** The first guest byte that an entry of the image itself maps. */
+function guestStart({ where }: Pick<Finding, 'where'>, { g }: Patient): number | undefined {
+  const [, l1, l2] = /^l[12]\[(\d+)\](?:\[(\d+)\])?$/.exec(where.path ?? '') ?? [];
+  return l1 === undefined ? undefined : Number(l1) * bytesPerL2(g) + Number(l2 ?? 0) * g.clusterSize;
+}
+
 /** Guest bytes of the disk that an entry of the image itself maps. */
-export function guestOf(finding: Finding, { g }: Patient): readonly { offset: number; length: number }[] {
-  const [, l1, l2] = /^l[12]\[(\d+)\](?:\[(\d+)\])?$/.exec(finding.where.path ?? '') ?? [];
-  if (l1 === undefined) return [];
-  const length = l2 === undefined ? bytesPerL2(g) : g.clusterSize;
-  const offset = Number(l1) * bytesPerL2(g) + Number(l2 ?? 0) * g.clusterSize;
+export function guestOf(finding: Pick<Finding, 'where'>, patient: Patient): readonly Range[] {
+  const { g } = patient;
+  const offset = guestStart(finding, patient);
+  if (offset === undefined) return [];
+  const length = finding.where.path?.startsWith('l1') ? bytesPerL2(g) : g.clusterSize;
   const end = roundDown(Math.min(offset + length, g.size), 512);
   return end > offset ? [{ offset, length: end - offset }] : [];
 }

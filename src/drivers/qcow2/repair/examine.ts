@@ -1,4 +1,5 @@
 /** The check that repair begins with, and that tells it afterwards what is still to be set right. */
+import { ClusterBitmap } from '../../../bytes/cluster-bitmap.ts';
 import type { Progress } from '../../../bytes/progress.ts';
 import type { Device } from '../../../device/device.ts';
 import type { OpenContext } from '../../driver.ts';
@@ -17,5 +18,6 @@ export function* examined(device: Device, context: OpenContext): Generator<Progr
   const found = yield* examineQcow2(image, (run) => {
     if (runs.length < MOST_RUNS) runs.push(run);
   });
-  return { ...found, image, device, g: image.geometry, runs };
+  const taken = found.claims.counts.anyShared ? found.ownership.overlaps() : new ClusterBitmap();
+  return { ...found, image, device, g: image.geometry, runs, taken };
 }

@@ -86,7 +86,7 @@ class NewCounts {
     const width = refcountBits(g);
     const first = i * refcountsPerBlock;
     const bytes = new Uint8Array(clusterSize);
-    const isKnown = hasBlock(this.#device, g, table, i);
+    const isKnown = hasBlock(this.#patient, i);
     const isAbsent = table.readable(i) && table.block(i) === 0;
     const stored = isKnown ? this.#stored(table.block(i)) : undefined;
     for (let at = 0; at < refcountsPerBlock && first + at < this.#end; at++) {

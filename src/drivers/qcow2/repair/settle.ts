@@ -18,7 +18,7 @@ import { L1Entry } from '../layout.ts';
 import { hasBlock, setCounters } from './counters.ts';
 import { examined } from './examine.ts';
 import { rebuildRefcounts } from './rebuild.ts';
-import type { Patient, Workbench } from './work.ts';
+import { isContested, type Patient, type Workbench } from './work.ts';
 
 export function* settle(bench: Workbench, context: OpenContext): Generator<Progress, void> {
   const { device, counts, touched, released, freed } = bench;
@@ -28,11 +28,10 @@ export function* settle(bench: Workbench, context: OpenContext): Generator<Progr
     patient = yield* examined(device, context);
   }
   const changed = new ClusterBitmap();
-  const { g, table } = patient;
   for (const run of patient.runs) {
     const all = run.counted > 0 && counts.wrong;
     for (const { first, count } of all ? [run] : chosen(run, run.counted > 0 ? [touched] : [released, freed])) {
-      setCounters(device, g, table, first, count, run.counted);
+      setCounters(device, patient, first, count, run.counted);
       changed.setRun(first, count);
     }
     yield { what: 'refcounts', done: run.first, total: patient.claims.clusters };
@@ -57,32 +56,36 @@ function* chosen(run: Mismatch, bitmaps: readonly ClusterBitmap[]): Generator<{ 
 }
 
 /** Whether a touched cluster that is in use has no block to count it in. */
-function needsBlocks({ device, g, table, claims }: Patient, touched: ClusterBitmap): boolean {
+function needsBlocks(patient: Patient, touched: ClusterBitmap): boolean {
+  const { g, claims } = patient;
   for (let at = touched.nextSet(0); at >= 0; at = touched.nextSet(at + 1)) {
     const block = Math.floor(at / g.refcountsPerBlock);
-    if (claims.counts.get(at) > 0 && !hasBlock(device, g, table, block)) return true;
+    if (claims.counts.get(at) > 0 && !hasBlock(patient, block)) return true;
   }
   return false;
 }
 
 /** Counters of clusters that the file does not have come to 0. */
-function clearBehindEnd(device: Device, { g, table, claims }: Patient): void {
+function clearBehindEnd(device: Device, patient: Patient): void {
+  const { g, table, claims } = patient;
   const first = Math.floor(claims.clusters / g.refcountsPerBlock);
   for (let i = first; i < table.entries; i++) {
     const from = Math.max(claims.clusters, i * g.refcountsPerBlock);
-    setCounters(device, g, table, from, (i + 1) * g.refcountsPerBlock - from, 0);
+    setCounters(device, patient, from, (i + 1) * g.refcountsPerBlock - from, 0);
   }
 }
 
 /** COPIED of the active L1 and L2 entries whose cluster `isMeant`: set exactly where the refcount in the file is 1. */
 function* setCopied(
   device: Device,
-  { claims, l1, g, table }: Patient,
+  patient: Patient,
   isMeant: (cluster: number) => boolean,
 ): Generator<Progress, void> {
+  const { claims, l1, g, table } = patient;
   const ones = new StoredRefcounts(claims, table);
   const { mask } = L1Entry;
   for (const { words, count, offset } of l1.activeBatches()) {
+    if (isContested(patient, offset)) continue;
     fix(device, offset, 2, words, 2 * count, 'l1 table', (hi, lo) => {
       const at = ((hi & mask.offset.hi) >>> 0) * 2 ** 32 + ((lo & mask.offset.lo) >>> 0);
       const cluster = Math.floor(at / g.clusterSize);
@@ -91,7 +94,7 @@ function* setCopied(
   }
   let done = 0;
   for (const piece of l2Pieces(claims, l1, true)) {
-    if (piece.active === 0 || piece.table === 0) continue;
+    if (piece.active === 0 || piece.table % g.clusterSize !== 0 || isContested(patient, piece.offset)) continue;
     const bytes = Buffer.from(readBytes(device, piece.offset, Math.ceil(piece.length / g.l2EntrySize) * g.l2EntrySize));
     bytes.swap64();
     const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);

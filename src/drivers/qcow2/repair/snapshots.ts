@@ -65,6 +65,16 @@ export function snapshotMends(finding: Finding, patient: Patient): readonly Mend
   }
 }
 
+/** Snapshots whose L1 table would be the header. */
+export function headerSnapshots(patient: Patient): readonly Mend[] {
+  const { g, image } = patient;
+  return patient.l1.snapshotTables.flatMap(({ offset, entries, pointer }) => {
+    const snapshot = image.snapshots[Number(/\[(\d+)\]/.exec(pointer.path ?? '')?.[1])];
+    if (!snapshot || offset >= g.clusterSize || entries === 0) return [];
+    return [dropped({ code: 'overlap', places: [pointer], stage: 'tables' }, snapshot, patient)];
+  });
+}
+
 function dropped(
   about: Pick<Mend, 'code' | 'places' | 'stage'>,
   snapshot: Snapshot,

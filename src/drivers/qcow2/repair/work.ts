@@ -22,6 +22,17 @@ export interface Patient extends Examined {
   readonly device: Device;
   readonly g: Geometry;
   readonly runs: readonly Mismatch[];
+  /** Clusters of metadata that have another owner too. */
+  readonly taken: ClusterBitmap;
+}
+
+/**
+ * Whether the bytes at `offset` are those of a table that stands in another's place, or where none can: what is changed
+ * there would change the other, so it waits until the table has moved, or has gone.
+ */
+export function isContested({ taken, g }: Patient, offset: number): boolean {
+  const cluster = Math.floor(offset / g.clusterSize);
+  return cluster === 0 || taken.has(cluster);
 }
 
 /** In which order mends are done: what is built on comes first. */
