@@ -64,6 +64,9 @@ function plainEntries({ clusterBits, clusterSize }: Geometry, clusters: number):
   };
 }
 
+/** Clusters behind the end of the file of which it is known whether something leads there. */
+const NOTED_BEHIND = 2 ** 22;
+
 export class Claims {
   readonly device: Device;
   readonly g: Geometry;
@@ -79,6 +82,8 @@ export class Claims {
   readonly plain: PlainEntries;
   /** Whether a reference was found that was not counted because it lies behind the end of the file. */
   anyPastEnd = false;
+  /** Clusters not far behind the end of the file that such references lead to. */
+  readonly behindEnd = new ClusterBitmap();
 
   constructor(device: Device, g: Geometry, log: FindingLog) {
     this.device = device;
@@ -100,6 +105,7 @@ export class Claims {
     const beyond = offset + length - this.device.size;
     if (offset + length - roundUp(this.device.size, 512) >= clusterSize) {
       this.anyPastEnd = true;
+      this.#noteBehindEnd(offset, length);
       this.log.addLazily('corruption', times, () => {
         const { what, offset: exact = hex(offset), where } = claimant();
         return {
@@ -118,6 +124,13 @@ export class Claims {
     const last = Math.floor((offset + length - 1) / clusterSize);
     if (last >= this.clusters) this.clusters = last + 1;
     this.addRun(first, last - first + 1, times);
+  }
+
+  #noteBehindEnd(offset: number, length: number): void {
+    const { clusterSize } = this.g;
+    const end = Math.min(Math.ceil((offset + length) / clusterSize), this.clusters + NOTED_BEHIND);
+    const first = Math.max(Math.floor(offset / clusterSize), Math.floor(this.device.size / clusterSize));
+    if (first < end) this.behindEnd.setRun(first, end - first);
   }
 
   /** As `claim`, for metadata whose owner is remembered so that overlaps can be named. */

@@ -6,7 +6,8 @@ import type { Progress } from '../../bytes/progress.ts';
 import { hex, sizeText } from '../../bytes/size.ts';
 import { patch } from '../../bytes/struct.ts';
 import { type Device, readBytes } from '../../device/device.ts';
-import type { Finding } from '../finding.ts';
+import type { Where } from '../../errors.ts';
+import type { CheckReport, Finding } from '../finding.ts';
 import type { Proposal, RepairDriver, Repairs } from '../repair.ts';
 import { bytesPerL2 } from './geometry.ts';
 import { QedImage } from './image.ts';
@@ -15,6 +16,15 @@ import { FEATURES, Header, ZERO_CLUSTER } from './layout.ts';
 /** A proposal, and how it is done. */
 interface Mend extends Proposal {
   make(device: Device): void;
+  /** What is to be copied, where that is what it does. */
+  readonly copy?: Copy;
+}
+
+/** An entry at `where` whose cluster or table, `length` bytes long, is another's too. */
+interface Copy {
+  readonly where: Where;
+  readonly what: 'l2 table' | 'guest data';
+  readonly length: number;
 }
 
 /** Bytes that copies of one kind may take. */
@@ -28,15 +38,17 @@ export const qedRepair: RepairDriver = {
   *examine(device) {
     const image = QedImage.open(device);
     const report = yield* image.check();
-    const mends: Mend[] = [];
-    const unmended: { finding: Finding; why: string }[] = [];
-    for (const finding of report.findings) {
-      const found = mendsOf(finding, image);
-      mends.push(...found);
-      if (found.length === 0 && finding.severity !== 'note') unmended.push({ finding, why: whyNot(finding) });
-      if (finding.code === 'leaked-clusters') yield { what: 'leaked clusters', done: 0, total: report.findings.length };
-    }
-    const proposals = together(mends, image.clusterSize);
+    const { twice } = yield* image.surveyed();
+    const found = report.findings.map((finding) => ({ finding, mends: mendsOf(finding, image) }));
+    // What lies in two places at once is copied before anything in it is changed, or the file gets shorter.
+    const hasCopies = found.some(({ mends }) => mends.some(({ copy }) => copy !== undefined));
+    const waits = ({ code, where }: Finding): boolean =>
+      hasCopies && (isCut(code) || (/-invalid$/.test(code) && twice.has(Math.floor(where.offset / image.clusterSize))));
+    const mends = found.flatMap(({ finding, mends: its }) => (waits(finding) ? [] : its));
+    const unmended = found.flatMap(({ finding, mends: its }) =>
+      its.length > 0 || finding.severity === 'note' ? [] : [{ finding, why: whyNot(finding) }],
+    );
+    const proposals = together(mends, report, image);
     return { report, proposals, unmended, apply } satisfies Repairs;
   },
 };
@@ -53,17 +65,17 @@ function mendsOf(finding: Finding, image: QedImage): readonly Mend[] {
   const { geometry: g } = image;
   switch (code) {
     case 'l1-entry-invalid':
-      return [emptied(finding, image, 0)];
+      return [...padded(finding, image, g.tableBytes), emptied(finding, image, 0)];
     case 'l2-entry-invalid':
       return [
-        ...padded(finding, image),
+        ...padded(finding, image, g.clusterSize),
         emptied(finding, image, 0),
         ...(image.backing ? [emptied(finding, image, ZERO_CLUSTER)] : []),
       ];
     case 'cluster-shared':
-      return [copied(finding, 'the cluster', g.clusterSize)];
+      return [copied(finding, 'guest data', g.clusterSize)];
     case 'table-shared':
-      return [copied(finding, 'the table', g.tableBytes)];
+      return [copied(finding, 'l2 table', g.tableBytes)];
     case 'leaked-clusters':
     case 'partial-cluster':
       return cutOff(finding, image);
@@ -112,53 +124,74 @@ function emptied(finding: Finding, image: QedImage, value: 0 | typeof ZERO_CLUST
       device.write(where.offset, Uint8Array.of(value, 0, 0, 0, 0, 0, 0, 0), `repair ${where.path}`),
     ),
     isSafe: false,
-    isPreferred: value === 0 && padded(finding, image).length === 0,
+    isPreferred: value === 0 && padded(finding, image, lengthOf(finding, image)).length === 0,
     loses: `where it was said to lead: ${hex(offsetIn(old))}`,
     guestReads: `${reads}, where it cannot read now`,
     guest: guestOf(finding, image),
   };
 }
 
-/** The cluster that an entry leads to is the last of the file and only half there. */
-function padded(finding: Finding, { device, geometry: g }: QedImage): readonly Mend[] {
-  const isLast = offsetIn(readBytes(device, finding.where.offset, 8)) === g.fileEnd;
-  if (!isLast || device.size <= g.fileEnd) return [];
-  const size = g.fileEnd + g.clusterSize;
+/** The cluster or table that an entry leads to, `length` bytes, is the last of the file and only partly there. */
+function padded(finding: Finding, { device, geometry: g }: QedImage, length: number): readonly Mend[] {
+  const offset = offsetIn(readBytes(device, finding.where.offset, 8));
+  const isCut = offset >= g.headerBytes && offset < device.size && offset + length > g.fileEnd;
+  if (!isCut || offset % g.clusterSize !== 0) return [];
   return [
-    mend(finding, `lengthen the file to ${size} bytes, so that its last cluster is whole`, (bench) => {
-      if (bench.size < size) bench.resize(size);
-    }),
+    mend(
+      finding,
+      `lengthen the file to ${offset + length} bytes: what it leads to was cut off, and is whole then`,
+      (bench) => {
+        if (bench.size < offset + length) bench.resize(offset + length);
+      },
+    ),
   ];
 }
 
 /** The second owner gets what is there now as a copy of its own. */
-function copied(finding: Finding, what: string, length: number): Mend {
-  const { where } = finding;
+function copied(finding: Finding, what: Copy['what'], length: number): Mend {
+  const name = what === 'l2 table' ? 'the table' : 'the cluster';
+  const change = `copy ${name} to the end of the file for ${finding.where.path}: both read on what they read now`;
   return {
-    ...mend(
-      finding,
-      `copy ${what} to the end of the file for ${where.path}: both read on what they read now`,
-      (device) => {
-        const from = offsetIn(readBytes(device, where.offset, 8));
-        // Half a cluster at the end is nobody's.
-        const at = wholeEnd(device, length);
-        device.write(at, readBytes(device, from, length), what === 'the table' ? 'l2 table' : 'guest data');
-        const entry = new DataView(new ArrayBuffer(8));
-        entry.setUint32(0, at % 2 ** 32, true);
-        entry.setUint32(4, Math.floor(at / 2 ** 32), true);
-        device.write(where.offset, new Uint8Array(entry.buffer), `repair ${where.path}`);
-      },
-    ),
-    group: `copies ${finding.code}`,
+    ...mend(finding, change, () => undefined),
+    ...{ group: 'copies', copy: { where: finding.where, what, length } },
   };
 }
 
-/** Where whole clusters of the file end; what is there of a half one is padded and left. */
-function wholeEnd(device: Device, length: number): number {
-  const { cluster_size } = headerOf(device);
-  const end = Math.ceil(device.size / cluster_size) * cluster_size;
-  device.resize(end + length);
-  return end;
+/** All copies first: an entry may itself lie in a cluster that another one leads to. */
+function copyAll(device: Device, clusterSize: number, taken: ReadonlySet<number>, copies: readonly Copy[]): void {
+  const places = copies.map(({ where, what, length }) => {
+    const from = offsetIn(readBytes(device, where.offset, 8));
+    // Half a cluster at the end is nobody's, and where an entry leads behind the end nothing is put.
+    let at = Math.ceil(device.size / clusterSize) * clusterSize;
+    for (let i = 0; i < length; i += clusterSize) {
+      if (!taken.has(at + i)) continue;
+      at += i + clusterSize;
+      i = -clusterSize;
+    }
+    device.resize(at + length);
+    device.write(at, readBytes(device, from, length), what);
+    return at;
+  });
+  for (const [i, { where }] of copies.entries()) {
+    const entry = new DataView(new ArrayBuffer(8));
+    const at = places[i] as number;
+    entry.setUint32(0, at % 2 ** 32, true);
+    entry.setUint32(4, Math.floor(at / 2 ** 32), true);
+    device.write(where.offset, new Uint8Array(entry.buffer), `repair ${where.path}`);
+  }
+}
+
+/** Clusters behind the end of the file that entries lead to, by their offset. */
+function dangling({ device, geometry: g }: QedImage, findings: readonly Finding[]): Set<number> {
+  const found = new Set<number>();
+  for (const { code, where } of findings) {
+    if (!/-entry-invalid$/.test(code)) continue;
+    const offset = offsetIn(readBytes(device, where.offset, 8));
+    const length = code.startsWith('l1') ? g.tableBytes : g.clusterSize;
+    const end = Math.min(offset + length, g.fileEnd + 2 * MOST_COPIED);
+    for (let at = Math.max(offset, g.fileEnd); at < end; at += g.clusterSize) found.add(at);
+  }
+  return found;
 }
 
 /** Space at the end of the file that nothing refers to. */
@@ -190,6 +223,14 @@ function endIsNeeded(finding: Finding, device: Device, fileEnd: number): boolean
   return finding.where.offset !== fileEnd;
 }
 
+function lengthOf({ code }: Finding, { geometry: g }: QedImage): number {
+  return code.startsWith('l1') ? g.tableBytes : g.clusterSize;
+}
+
+function isCut(code: string): boolean {
+  return code === 'leaked-clusters' || code === 'partial-cluster';
+}
+
 function nonZero(device: Device, offset: number, length: number): number {
   let found = 0;
   for (let at = 0; at < length; at += PIECE) {
@@ -203,34 +244,39 @@ function whyNot({ code }: Finding): string {
   return 'there is nothing that could be put in its place';
 }
 
-/** Copies of a kind are one proposal; so is what there is very much of. */
-function together(mends: readonly Mend[], clusterSize: number): readonly Mend[] {
-  const kindOf = ({ code, change, isSafe }: Mend): string => `${code} ${isSafe} ${isSafe ? '' : change}`;
+/** Copies are one proposal; so is what there is very much of. */
+function together(mends: readonly Mend[], report: CheckReport, image: QedImage): readonly Mend[] {
+  const { clusterSize } = image;
+  const kindOf = ({ code, change, isSafe, copy }: Mend): string =>
+    copy ? 'copies' : `${code} ${isSafe} ${isSafe ? '' : change}`;
   const sets = new Map<string, Mend[]>();
-  for (const one of mends) sets.set(kindOf(one), [...(sets.get(kindOf(one)) ?? []), one]);
+  for (const one of mends) {
+    const set = sets.get(kindOf(one));
+    if (set) set.push(one);
+    else sets.set(kindOf(one), [one]);
+  }
+  const taken = dangling(image, report.findings);
   return [...sets.values()].flatMap((set) => {
     const [first] = set as [Mend];
-    const isCopy = first.group.startsWith('copies');
-    if (set.length === 1 || (set.length <= MOST_APART && !isCopy)) return set;
-    if (isCopy && set.length * clusterSize > MOST_COPIED) return [];
+    const copies = set.flatMap(({ copy }) => copy ?? []);
+    const size = copies.reduce((sum, { length }) => sum + length, 0);
+    // Entries that are not told could lead to where copies go.
+    if (size > MOST_COPIED || (size > 0 && report.findingCount > report.findings.length)) return [];
+    if (copies.length === 0 && set.length <= MOST_APART) return set;
     return [
       {
         ...first,
-        change: `${first.change}, and for ${set.length - 1} more`,
+        change: set.length > 1 ? `${first.change}, and for ${set.length - 1} more` : first.change,
         findings: set.length,
         places: set.flatMap(({ places }) => places).slice(0, 3),
         guest: set.flatMap(({ guest }) => guest),
-        make: (device: Device) => {
-          for (const one of set) one.make(device);
+        make: (bench: Device) => {
+          for (const one of set) one.make(bench);
+          if (copies.length > 0) copyAll(bench, clusterSize, taken, copies);
         },
       },
     ];
   });
-}
-
-function headerOf(device: Device): { cluster_size: number } {
-  const view = new DataView(readBytes(device, 0, Header.size).buffer);
-  return { cluster_size: view.getUint32(Header.at.cluster_size, true) };
 }
 
 function patchHeader(device: Device, values: { readonly header_size: number }): void {

@@ -1,5 +1,6 @@
 /** Bitmaps that cannot be trusted are taken off whole: one that says too little would make a backup miss what was written. */
 import { readBytes } from '../../../device/device.ts';
+import type { Where } from '../../../errors.ts';
 import type { Finding } from '../../finding.ts';
 import { BitmapTableEntry, HeaderV3 } from '../layout.ts';
 import { type Mend, mend, type Patient, type Workbench } from './work.ts';
@@ -7,9 +8,29 @@ import { type Mend, mend, type Patient, type Workbench } from './work.ts';
 /** Bytes of a table read at a time. */
 const PIECE = 65_536;
 
-export function bitmapMends(finding: Finding, { image }: Patient): readonly Mend[] {
-  const { code, where } = finding;
-  if (!/^bitmap/.test(where.path ?? '')) return [];
+export function bitmapMends({ code, where }: Finding, patient: Patient): readonly Mend[] {
+  return /^bitmap/.test(where.path ?? '') ? dropping(code, where, patient) : [];
+}
+
+/** Where something else has a cluster of the directory or of a table too. */
+export function overlappedBitmaps(patient: Patient): readonly Mend[] {
+  const { taken, g, image } = patient;
+  const { directoryOffset, directoryBytes, bitmaps } = image.bitmapTable;
+  const tables = bitmaps.map((one) => ({ offset: one.tableOffset, length: one.tableEntries * 8 }));
+  const hit = [{ offset: directoryOffset, length: directoryBytes }, ...tables].find(({ offset, length }) => {
+    const at = taken.nextSet(Math.floor(offset / g.clusterSize));
+    return length > 0 && at >= 0 && at * g.clusterSize < offset + length;
+  });
+  return hit ? dropping('overlap', { ...hit, path: 'bitmap' }, patient) : [];
+}
+
+/** A bitmap's data is where something else is, and nobody else can be told to go. */
+export function suspectBitmaps(patient: Patient): readonly Mend[] {
+  const overlap = patient.report.findings.find(({ code }) => code === 'overlap');
+  return overlap && patient.image.bitmaps.length > 0 ? dropping('overlap', overlap.where, patient) : [];
+}
+
+function dropping(code: string, where: Where, { image }: Patient): readonly Mend[] {
   const names = image.bitmaps.map(({ name }) => `'${name}'`).join(', ');
   return [
     mend({

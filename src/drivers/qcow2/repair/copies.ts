@@ -12,6 +12,7 @@ import { L2Reader } from '../check-l2.ts';
 import { whereOfEntry } from '../check-l2-entry.ts';
 import { l2Pieces } from '../check-l2-pieces.ts';
 import { hostRange } from '../check-owners.ts';
+import { l1EntriesFor } from '../geometry.ts';
 import { HeaderV2, L2Entry } from '../layout.ts';
 import { halvesOf, isContested, type Mend, mend, type Patient, type Workbench } from './work.ts';
 
@@ -32,21 +33,30 @@ export interface Copies {
   readonly mends: readonly Mend[];
   /** The refcount table or one of its blocks is among those whose place is taken. */
   readonly needsRebuild: boolean;
+  /** Clusters of metadata that guest data lies in too. */
+  readonly held: ClusterBitmap;
+  /** Nothing else can be told before it is done. */
+  readonly isAlone?: boolean;
 }
 
 export function* copyMends(patient: Patient): Generator<Progress, Copies> {
   const { claims, taken } = patient;
   const crowded = new ClusterBitmap();
   for (const at of bitsOf(claims.counts.overflowed)) if (!taken.has(at)) crowded.testAndSet(at);
-  if (taken.nextSet(0) < 0 && crowded.nextSet(0) < 0) return { mends: [], needsRebuild: false };
+  if (taken.nextSet(0) < 0 && crowded.nextSet(0) < 0) {
+    return { mends: [], needsRebuild: false, held: new ClusterBitmap() };
+  }
   const pointers = yield* pointersTo(patient, taken, crowded);
   const surplus = surplusOf(patient, pointers.crowded);
-  const mends = [
+  const shorter = shorterL1(patient);
+  if (shorter.length > 0) return { mends: shorter, needsRebuild: false, held: pointers.held, isAlone: true };
+  const data = [
     ...copied('overlap', pointers.taken, 'cluster that metadata has too', patient),
     ...copied('refcount-overflow', surplus, 'reference more than a refcount can hold', patient),
-    ...moved(patient, taken),
   ];
-  return { mends, needsRebuild: isStructureTaken(patient, taken) };
+  // A table that moved before would go on leading to what its data stood in.
+  const mends = data.length > 0 ? data : moved(patient, taken);
+  return { mends, needsRebuild: isStructureTaken(patient, taken), held: pointers.held };
 }
 
 function copied(code: string, pointers: readonly Pointer[], what: string, { g }: Patient): readonly Mend[] {
@@ -93,12 +103,13 @@ function lead(bench: Workbench, { where, offset, isCompressed }: Pointer, at: nu
 interface Pointers {
   readonly taken: readonly Pointer[];
   readonly crowded: readonly Pointer[];
+  readonly held: ClusterBitmap;
 }
 
 /** All L2 entries, of the image and of snapshots, that lead to one of the clusters. */
 function* pointersTo(patient: Patient, taken: ClusterBitmap, crowded: ClusterBitmap): Generator<Progress, Pointers> {
   const { claims, l1, g, device, ownership } = patient;
-  const found: { taken: Pointer[]; crowded: Pointer[] } = { taken: [], crowded: [] };
+  const found = { taken: [] as Pointer[], crowded: [] as Pointer[], held: new ClusterBitmap() };
   const reader = new L2Reader(claims);
   let done = 0;
   for (const piece of l2Pieces(claims, l1)) {
@@ -115,6 +126,8 @@ function* pointersTo(patient: Patient, taken: ClusterBitmap, crowded: ClusterBit
       const leads = (to: ClusterBitmap): boolean => to.has(first) || to.has(last);
       const list = leads(taken) ? found.taken : leads(crowded) ? found.crowded : undefined;
       if (!list || list.length * g.clusterSize > MOST_COPIED) continue;
+      // Where the header is taken for a table, nothing is guest data.
+      if (list === found.taken && piece.table >= g.clusterSize) found.held.setRun(first, last - first + 1);
       // A table that stands where other metadata does has to move first.
       if (piece.table % g.clusterSize !== 0 || ownership.of(piece.table / g.clusterSize).length > 1) continue;
       const times = piece.active + piece.inactive;
@@ -142,13 +155,20 @@ function moved(patient: Patient, taken: ClusterBitmap): readonly Mend[] {
   const { g, claims, l1, ownership } = patient;
   const mends: Mend[] = [];
   const places: { offset: number; table: number; where: Where }[] = [];
+  const used = new Map<number, number>();
   for (const isActive of [true, false]) {
     for (const { words, count, offset } of isActive ? l1.activeBatches() : l1.inactiveBatches()) {
       for (let i = 0; i < count; i++) {
         const table = tableOf(words[2 * i + 1] as number, words[2 * i] as number);
         const cluster = table / g.clusterSize;
-        if (table === 0 || !Number.isInteger(cluster) || !taken.has(cluster) || places.length >= 1024) continue;
-        if (ownership.of(cluster).length < 2) continue;
+        if (table === 0 || !Number.isInteger(cluster) || places.length >= 1024) continue;
+        const isTaken = taken.has(cluster) && ownership.of(cluster).length > 1;
+        const isCrowded = claims.counts.overflowed.has(cluster);
+        if (!(isTaken || isCrowded) || offset + 8 * i < g.clusterSize) continue;
+        // A table that only tables refer to too often stays for as many as a refcount can hold.
+        const times = (used.get(cluster) ?? 0) + 1;
+        used.set(cluster, times);
+        if (!isTaken && times <= claims.counts.limit) continue;
         places.push({ offset: offset + 8 * i, table, where: l1.whereOf(offset + 8 * i, isActive) });
       }
     }
@@ -164,7 +184,7 @@ function moved(patient: Patient, taken: ClusterBitmap): readonly Mend[] {
           guest: [{ offset: 0, length: g.size }],
           guestReads: 'the tables as they are then, where it reads tables now',
         }),
-        change: `copy ${places.length === 1 ? 'an L2 table' : `${places.length} L2 tables`} that other metadata overlaps to the end of the file`,
+        change: `copy ${places.length === 1 ? 'an L2 table' : `${places.length} L2 tables`} whose place is not theirs alone, to the end of the file`,
         make: (bench) => {
           for (const { offset, table, where } of places) moveTable(bench, offset, table, where);
         },
@@ -189,6 +209,27 @@ function moved(patient: Patient, taken: ClusterBitmap): readonly Mend[] {
     );
   }
   return mends;
+}
+
+/** An L1 table that is said to be longer than the disk needs, and reaches into what is something else. */
+function shorterL1({ g, taken, image, l1 }: Patient): readonly Mend[] {
+  const needed = l1EntriesFor(g);
+  const end = Math.ceil((g.l1Offset + needed * 8) / g.clusterSize) * g.clusterSize;
+  const surplus = g.l1Offset + g.l1Entries * 8 - end;
+  // Entries behind the disk's hold VM state, which snapshots use.
+  if (surplus <= 0 || image.snapshots.length > 0 || g.l1Offset < g.clusterSize) return [];
+  if (anyOf(taken, end, surplus, g.clusterSize) === undefined) return [];
+  return [
+    mend({
+      ...{ code: 'overlap', stage: 'header', group: 'l1 shorter', places: [l1.activeTable.pointer] },
+      change: `set l1_size to ${needed}, which is what the disk needs: the rest is something else`,
+      make: ({ device }) => {
+        const bytes = new Uint8Array(4);
+        new DataView(bytes.buffer).setUint32(0, needed);
+        device.write(HeaderV2.at.l1_size, bytes, 'header');
+      },
+    }),
+  ];
 }
 
 /** L1 tables of snapshots that stand where other metadata does: copied, but for one that would be the header. */

@@ -20,12 +20,12 @@ export function setCounters(device: Device, patient: Patient, first: number, cou
   }
 }
 
-/** Whether block `block` stands whole inside the file, in a place of its own. */
+/** Whether block `block` stands inside the file, of whose last cluster a part may be missing, in a place of its own. */
 export function hasBlock(patient: Patient, block: number): boolean {
-  const { g, table, device } = patient;
+  const { table, device } = patient;
   const offset = table.block(block);
-  const isWhole = offset !== 0 && table.readable(block) && offset + g.clusterSize <= device.size;
-  return isWhole && !isContested(patient, offset);
+  const isInside = offset !== 0 && table.readable(block) && offset < device.size;
+  return isInside && !isContested(patient, offset);
 }
 
 function writeRun(

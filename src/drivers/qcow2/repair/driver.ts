@@ -2,14 +2,15 @@
  * Repair of qcow2: the check's findings one by one to those who can mend them, and what was chosen done in an order in
  * which each builds on the one before.
  */
+import { ClusterBitmap } from '../../../bytes/cluster-bitmap.ts';
 import type { Progress } from '../../../bytes/progress.ts';
 import type { Device } from '../../../device/device.ts';
 import type { OpenContext } from '../../driver.ts';
 import type { Finding } from '../../finding.ts';
 import type { Proposal, RepairDriver, Repairs } from '../../repair.ts';
 import { RefcountTableEntry } from '../layout.ts';
-import { bitmapMends } from './bitmaps.ts';
-import { copyMends } from './copies.ts';
+import { bitmapMends, overlappedBitmaps, suspectBitmaps } from './bitmaps.ts';
+import { type Copies, copyMends } from './copies.ts';
 import { BROKEN_STRUCTURE, COUNTS, countMends } from './counts.ts';
 import { entryMends, isAstray } from './entries.ts';
 import { examined } from './examine.ts';
@@ -17,6 +18,10 @@ import { headerMends, markMends } from './header.ts';
 import { settle } from './settle.ts';
 import { headerSnapshots, snapshotMends } from './snapshots.ts';
 import { isContested, type Mend, mend, type Patient, STAGES, Workbench } from './work.ts';
+
+const WAITS = 'what stands in its place is to be mended first';
+
+const WAITING: Copies = { mends: [], needsRebuild: false, held: new ClusterBitmap(), isAlone: true };
 
 /** Mends of one kind that are told one by one; more of them are told as one. */
 const MOST_APART = 100;
@@ -31,24 +36,32 @@ export const qcow2Repair: RepairDriver = {
 function* repairsOf(patient: Patient, context: OpenContext): Generator<Progress, Repairs> {
   const { report } = patient;
   const mends: Mend[] = [];
+  // A longer file would have other snapshots.
+  const missing = report.findings.find(({ code }) => code === 'snapshots-missing');
   const unmended: { finding: Finding; why: string }[] = [];
   let needsRebuild = false;
-  const copies = yield* copyMends(patient);
-  const isSettled = copies.mends.length === 0;
+  const copies = missing ? WAITING : yield* copyMends(patient);
+  if (missing) mends.push(...snapshotMends(missing, patient));
+  const isHeld = (offset: number): boolean => copies.held.has(Math.floor(offset / patient.g.clusterSize));
   for (const finding of report.findings) {
     if (BROKEN_STRUCTURE.has(finding.code) || finding.where.path === 'header.refcount_table_offset')
       needsRebuild = true;
-    const found = mendsOf(finding, patient, isSettled);
+    const found = copies.isAlone ? [] : mendsOf(finding, patient, isHeld);
     mends.push(...found);
+    if (finding === missing) continue;
     if (finding.code === 'refcount-table-reserved-bits' && found.length === 0) needsRebuild = true;
     else if (found.length === 0 && finding.severity !== 'note' && !isOthers(finding, needsRebuild))
-      unmended.push({ finding, why: whyNot(finding, patient) });
+      unmended.push({ finding, why: copies.isAlone ? WAITS : whyNot(finding, patient) });
   }
-  mends.push(...copies.mends, ...headerSnapshots(patient));
+  mends.push(...copies.mends);
+  if (!copies.isAlone) mends.push(...headerSnapshots(patient));
+  if (copies.mends.length === 0 && !copies.isAlone) mends.push(...overlappedBitmaps(patient));
   // Where something else stands in the place of refcounts, they wait for it to go, as long as it can.
-  const waits = copies.needsRebuild && mends.some(({ isSafe, isPreferred }) => isSafe || isPreferred);
+  const waits =
+    copies.isAlone || (copies.needsRebuild && mends.some(({ isSafe, isPreferred }) => isSafe || isPreferred));
   if (!waits) mends.push(...(yield* countMends(patient, needsRebuild || copies.needsRebuild)));
-  if (copies.mends.length === 0 && !copies.needsRebuild) {
+  if (mends.length === 0) mends.push(...suspectBitmaps(patient));
+  if (mends.length === 0) {
     for (const finding of report.findings.filter(({ code }) => code === 'overlap' || code === 'refcount-overflow')) {
       unmended.push({ finding, why: 'no copy would set it right' });
     }
@@ -58,10 +71,10 @@ function* repairsOf(patient: Patient, context: OpenContext): Generator<Progress,
   return { report, proposals, unmended, apply: (device, chosen) => apply(device, context, patient, chosen) };
 }
 
-function mendsOf(finding: Finding, patient: Patient, isSettled: boolean): readonly Mend[] {
+function mendsOf(finding: Finding, patient: Patient, isHeld: (offset: number) => boolean): readonly Mend[] {
   if (finding.code === 'refcount-table-reserved-bits') return reservedBits(finding, patient);
   return [
-    ...entryMends(finding, patient, isSettled),
+    ...entryMends(finding, patient, isHeld),
     ...headerMends(finding, patient),
     ...snapshotMends(finding, patient),
     ...bitmapMends(finding, patient),
@@ -82,7 +95,7 @@ function isOthers({ code }: Finding, needsRebuild: boolean): boolean {
 function reservedBits(finding: Finding, patient: Patient): readonly Mend[] {
   const { code, where } = finding;
   const index = (where.offset - patient.g.refcountTableOffset) / 8;
-  if (!isFreeForBlock(patient, patient.table.block(index))) return [];
+  if (isContested(patient, where.offset) || !isFreeForBlock(patient, patient.table.block(index))) return [];
   return [
     mend({
       ...{ code, places: [where], stage: 'tables', group: 'refcount table bits' },
@@ -100,10 +113,10 @@ function isFreeForBlock({ claims, g }: Patient, offset: number): boolean {
 
 function whyNot(finding: Finding, patient: Patient): string {
   const { where, code } = finding;
+  if (/^header\.l1_table_offset$/.test(where.path ?? '')) return 'the L1 table itself is not there: try rescue';
   if (isAstray(finding, patient) || isContested(patient, where.offset)) {
     return 'the table that it is in stands in the place of something else, which is to be mended first';
   }
-  if (/^header\.l1_table_offset$/.test(where.path ?? '')) return 'the L1 table itself is not there: try rescue';
   if (/^compressed-/.test(code)) return 'what the cluster held cannot be made again';
   return 'there is nothing that could be put in its place';
 }

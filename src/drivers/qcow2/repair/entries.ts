@@ -13,22 +13,19 @@ import { COPIED } from '../check-claims.ts';
 import { bytesPerL2 } from '../geometry.ts';
 import { L1Entry, L2Entry } from '../layout.ts';
 import { looksLikeL2 } from './likeness.ts';
-import { halvesOf, isContested, type Mend, mend, type Patient, type Workbench } from './work.ts';
+import { halvesOf, isContested, isOneTable, type Mend, mend, type Patient, type Workbench } from './work.ts';
 
 type Halves = readonly [hi: number, lo: number];
 
 /**
  * Every way to mend the entry that the finding is about; none where the finding is about something else, or waits.
- * `isSettled`: no guest data is to be copied, so what contests the L1 table can only be what is to be mended there.
+ * `isHeld`: whether guest data lies in a cluster of metadata, and goes first.
  */
-export function entryMends(finding: Finding, patient: Patient, isSettled: boolean): readonly Mend[] {
+export function entryMends(finding: Finding, patient: Patient, isHeld: (offset: number) => boolean): readonly Mend[] {
   const path = finding.where.path ?? '';
+  const { offset } = finding.where;
   const isL1 = /(^|\.)l1\[\d+\]$/.test(path);
-  if (
-    isContested(patient, finding.where.offset) &&
-    !(isL1 && isSettled && finding.where.offset >= patient.g.clusterSize)
-  )
-    return [];
+  if (isContested(patient, offset) && (isHeld(offset) || !isOneTable(patient, offset))) return [];
   if (isAstray(finding, patient)) return [];
   if (isL1) return l1Mends(finding, patient);
   if (/(^|\.)l2\[\d+\]\[\d+\]$/.test(path)) return l2Mends(finding, patient);

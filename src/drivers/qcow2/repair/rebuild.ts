@@ -16,17 +16,16 @@ import { ImageError } from '../../../errors.ts';
 import { decodeCounters } from '../check-refcount-table.ts';
 import { refcountBits } from '../geometry.ts';
 import { HeaderV2, LIMITS } from '../layout.ts';
-import { refcountSize } from '../refcount-build.ts';
+import { type RefcountSize, refcountSize } from '../refcount-build.ts';
 import { fillCounters, hasBlock } from './counters.ts';
 import { nonZero } from './likeness.ts';
-import { halvesOf, type Patient } from './work.ts';
+import { freeEnd, halvesOf, type Patient } from './work.ts';
 
 /** `patient`: as everything else has been mended. Throws ImageError where the table would be larger than QEMU reads. */
 export function* rebuildRefcounts(device: Device, patient: Patient): Generator<Progress, void> {
   const { g } = patient;
   const { clusterSize, refcountsPerBlock } = g;
-  const start = roundUp(device.size, clusterSize);
-  const { blocks, tableClusters } = refcountSize(start / clusterSize, clusterSize, g.refcountOrder);
+  const { start, blocks, tableClusters } = placeFor(device, patient);
   if (tableClusters * clusterSize > LIMITS.refcountTable) throw tooLarge();
   const tableOffset = start + blocks * clusterSize;
   const end = tableOffset + tableClusters * clusterSize;
@@ -45,6 +44,18 @@ export function* rebuildRefcounts(device: Device, patient: Patient): Generator<P
   patch(HeaderV2, header, { refcount_table_offset: tableOffset, refcount_table_clusters: tableClusters });
   const { refcount_table_offset: from, nb_snapshots: to } = HeaderV2.at;
   device.write(from, header.subarray(from, to), 'header');
+}
+
+/** Blocks, then the table, behind all that anything leads to: the further back, the more there is to count. */
+function placeFor(device: Device, patient: Patient): RefcountSize & { readonly start: number } {
+  const { clusterSize, refcountOrder } = patient.g;
+  let start = roundUp(device.size, clusterSize);
+  for (;;) {
+    const size = refcountSize(start / clusterSize, clusterSize, refcountOrder);
+    const free = freeEnd(patient, start, (size.blocks + size.tableClusters) * clusterSize);
+    if (free === start) return { start, ...size };
+    start = free;
+  }
 }
 
 /** What each counter is to be. */
@@ -92,7 +103,9 @@ class NewCounts {
     for (let at = 0; at < refcountsPerBlock && first + at < this.#end; at++) {
       const cluster = first + at;
       let value = 1;
-      if (cluster < this.#start) {
+      // Between the old end and the new structure nothing is counted, but what leads there makes it used.
+      if (cluster >= claims.clusters && cluster < this.#start) value = Number(claims.behindEnd.has(cluster));
+      else if (cluster < this.#start) {
         const old = this.#old.get(cluster) ?? 0;
         value = claims.counts.overflowed.has(cluster) ? claims.counts.limit : claims.counts.get(cluster) - old;
         if (value === 0 && old === 0) value = this.#kept(cluster, stored?.[at], isAbsent);

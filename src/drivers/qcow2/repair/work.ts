@@ -26,6 +26,25 @@ export interface Patient extends Examined {
   readonly taken: ClusterBitmap;
 }
 
+/** Whether the cluster of these bytes holds one table and no other metadata, whoever else leads there. */
+export function isOneTable({ ownership, g }: Patient, offset: number): boolean {
+  return offset >= g.clusterSize && ownership.of(Math.floor(offset / g.clusterSize)).length === 1;
+}
+
+/**
+ * The first byte at or behind the end of the file, a multiple of the cluster size, from which nothing leads to the next
+ * `length` bytes: an entry that was cut off from its cluster would otherwise lead to what is put there.
+ */
+export function freeEnd({ claims, g }: Patient, size: number, length: number): number {
+  const count = Math.ceil(length / g.clusterSize);
+  let first = Math.max(Math.ceil(size / g.clusterSize), claims.clusters);
+  for (let at = claims.behindEnd.nextSet(first); at >= 0 && at < first + count; ) {
+    first = claims.behindEnd.nextClear(at);
+    at = claims.behindEnd.nextSet(first);
+  }
+  return first * g.clusterSize;
+}
+
 /**
  * Whether the bytes at `offset` are those of a table that stands in another's place, or where none can: what is changed
  * there would change the other, so it waits until the table has moved, or has gone.
@@ -72,7 +91,7 @@ export class Workbench {
   /** Bytes at the end of the file for `length` bytes, whole clusters. They read as zeros until they are written. */
   append(length: number): number {
     const { clusterSize } = this.patient.g;
-    const offset = roundUp(this.device.size, clusterSize);
+    const offset = freeEnd(this.patient, this.device.size, length);
     const size = roundUp(length, clusterSize);
     this.device.resize(offset + size);
     this.touch(offset, size);
