@@ -72,3 +72,30 @@ export function guestChanges(before: Image, after: Image, done: readonly Proposa
   }
   return changes;
 }
+
+/** Bytes other than zero that nothing referred to and that were kept from use, and are free afterwards. */
+export function freedData(before: Image, after: Image): number {
+  const free = Ranges.of([...after.regions()].filter(({ role }) => role === 'free'));
+  const leaked = [...before.regions()].filter(({ role }) => role === 'leaked');
+  let found = 0;
+  for (const { offset, length } of leaked) {
+    for (let at = offset; at < offset + length; at += 512) {
+      const count = Math.min(512, offset + length - at);
+      const isGone = at >= after.device.size || free.covers(at, count);
+      if (isGone) for (const byte of readBytes(before.device, at, count)) if (byte !== 0) found++;
+    }
+  }
+  return found;
+}
+
+/** Guest bytes that could be read before and cannot, or are others now. */
+export function guestBytesLost(before: Image, after: Image | undefined): number {
+  let lost = 0;
+  for (const [at, bytes] of guestClusters(before)) {
+    if (bytes === undefined) continue;
+    const now = after && bytesOf(after, at, bytes.length);
+    if (!now) lost += bytes.length;
+    else for (let i = 0; i < bytes.length; i++) if (bytes[i] !== now[i]) lost++;
+  }
+  return lost;
+}

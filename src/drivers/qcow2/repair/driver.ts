@@ -108,7 +108,8 @@ function reservedBits(finding: Finding, patient: Patient): readonly Mend[] {
 
 function isFreeForBlock({ claims, g }: Patient, offset: number): boolean {
   const cluster = offset / g.clusterSize;
-  return offset === 0 || (Number.isInteger(cluster) && cluster < claims.clusters && claims.counts.get(cluster) === 0);
+  const isInside = cluster > 0 && Number.isInteger(cluster) && cluster < claims.clusters;
+  return isInside && claims.counts.get(cluster) === 0;
 }
 
 function whyNot(finding: Finding, patient: Patient): string {

@@ -98,7 +98,8 @@ class NewCounts {
     const first = i * refcountsPerBlock;
     const bytes = new Uint8Array(clusterSize);
     const isKnown = hasBlock(this.#patient, i);
-    const isAbsent = table.readable(i) && table.block(i) === 0;
+    // A block that was never made counts nothing; where something is in use, it was there and is lost.
+    const isAbsent = ((table.words[2 * i] ?? 0) | (table.words[2 * i + 1] ?? 0)) === 0 && !this.#isUsed(first);
     const stored = isKnown ? this.#stored(table.block(i)) : undefined;
     for (let at = 0; at < refcountsPerBlock && first + at < this.#end; at++) {
       const cluster = first + at;
@@ -113,6 +114,12 @@ class NewCounts {
       if (value > 0) fillCounters(bytes, width, at, 1, value);
     }
     return bytes;
+  }
+
+  /** Whether something refers to a cluster that the block from `first` on counts. */
+  #isUsed(first: number): boolean {
+    const { claims, g } = this.#patient;
+    return claims.counts.referenced(first, first + g.refcountsPerBlock).next().done !== true;
   }
 
   /** Of a cluster that nothing refers to. */
