@@ -45,6 +45,7 @@ import { rollback } from './rollback.ts';
 import { save } from './save.ts';
 import { set } from './set.ts';
 import { setmap } from './setmap.ts';
+import { simulate } from './simulate.ts';
 import { source } from './source.ts';
 import { status } from './status.ts';
 import { step } from './step.ts';
@@ -67,6 +68,7 @@ export const CATALOG: readonly Command[] = [
   alloc,
   check,
   repair,
+  simulate,
   explain,
   whois,
   print,

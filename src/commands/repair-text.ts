@@ -59,7 +59,7 @@ export function* changesBelow(session: Session, before: number, done: readonly P
   const more = count - changes.length;
   const lines = [
     ...done.map(({ change }) => change),
-    '',
+    ...(done.length > 0 ? [''] : []),
     ...changes.flatMap(changeLines),
     ...(count === 0 ? ['nothing differs'] : []),
     ...(more > 0 ? [`… and ${more} more changes: stage it, then diff`] : []),

@@ -2,10 +2,11 @@
  * Repair before real qemu-img: what we mend it finds clean, or leaked where data is kept; and no image loses more guest
  * bytes by ours than by `qemu-img check -r all`.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { verdict } from '../../src/check/verdict.ts';
+import { FileDevice } from '../../src/device/file.ts';
 import type { Driver, Image } from '../../src/drivers/driver.ts';
 import { driverNamed } from '../../src/drivers/registry.ts';
 import { ImageError } from '../../src/errors.ts';
@@ -31,8 +32,8 @@ describeWithQemu('repair and qemu-img', () => {
       withSeed(seed, () => {
         const random = new Random(9_000_011 * seed);
         const corruptor = random.pick(bases);
-        // Those name a second file, which is not there.
-        if (/^(data-file|zero)\./.test(corruptor.name)) return;
+        // Those need a second file, or a passphrase.
+        if (/^(data-file|zero|aes|luks)\b/.test(corruptor.name)) return;
         const changes = corruptor.changes(random);
         const bytes = spoilt(corruptor.base, changes);
         if (openedOrNot(corruptor.driver, bytes))
@@ -79,6 +80,8 @@ function judge(folder: string, driver: Driver, bytes: Uint8Array, told: string):
     judged();
   }
   check(paths.theirs, format, 'all');
+  // A refcount block said to be there makes QEMU lengthen the file to it: exabytes, which nobody can look through.
+  if (statSync(paths.theirs).size > 2 ** 40) return;
   const before = opened(driver, bytes);
   const image = opened(driver, all.bytes);
   const theirs = read(driver, paths.theirs);
@@ -98,7 +101,14 @@ function onlyBehindEnd(report: ReturnType<typeof mended>['before']): boolean {
 }
 
 function read(driver: Driver, path: string): Image | undefined {
-  return openedOrNot(driver, new Uint8Array(readFileSync(path)));
+  const device = new FileDevice(path);
+  onTestFinished(() => device.close());
+  try {
+    return driver.open(device, { name: path });
+  } catch (error) {
+    if (error instanceof ImageError) return undefined;
+    throw error;
+  }
 }
 
 function openedOrNot(driver: Driver, bytes: Uint8Array): Image | undefined {
