@@ -3,10 +3,16 @@ import { hex, sizeText } from '../bytes/size.ts';
 import { ImageError } from '../errors.ts';
 import { type FreedRun, type LostRun, type Simulated, simulateRepair } from '../session/simulate.ts';
 import { imageCommand } from './command.ts';
-import { oneOf, optional } from './params.ts';
+import { oneOf, optional, type Param } from './params.ts';
 import { changesBelow } from './repair-text.ts';
 import { refuseTarget } from './set.ts';
 import { message, type PartsView, type View } from './view.ts';
+
+const extent: Param<'leaks' | 'all'> = oneOf(
+  'leaks|all',
+  ['leaks', 'all'],
+  'what qemu-img is to repair: all when left out',
+);
 
 export const simulate = imageCommand({
   name: 'simulate',
@@ -20,10 +26,7 @@ export const simulate = imageCommand({
     'Platter would do instead is shown by `repair`.',
   params: {
     program: oneOf('PROGRAM', ['qemu-repair'], 'whose doing'),
-    what: optional(
-      oneOf('leaks|all', ['leaks', 'all'], 'what qemu-img is to repair: all when left out'),
-      'all' as const,
-    ),
+    what: optional<'leaks' | 'all', 'leaks' | 'all'>(extent, 'all'),
   },
   flags: {},
   examples: [
@@ -61,6 +64,8 @@ function lossView({ lost, freed }: Simulated): View {
   const bytes = (runs: readonly { readonly length: number }[]): number =>
     runs.reduce((sum, run) => sum + run.length, 0);
   const data = freed.reduce((sum, run) => sum + run.data, 0);
+  const isErased = freed.length > 0 && freed.every((run) => run.isErased);
+  const erased = isErased ? ', and they are overwritten with zeros at once' : ', and can be overwritten then';
   const lines = [
     lost.length === 0
       ? 'Guest data: all of it stays where it is.'
@@ -69,7 +74,7 @@ function lossView({ lost, freed }: Simulated): View {
     ...(lost.length > 20 ? [`  … and ${lost.length - 20} more runs`] : []),
     freed.length === 0
       ? 'Leaked space: nothing is freed that holds more than zeros.'
-      : `Leaked space: ${sizeText(bytes(freed))} would be freed that hold ${data} bytes other than zero, and can be overwritten then.`,
+      : `Leaked space: ${sizeText(bytes(freed))} would be freed that hold ${data} bytes other than zero${erased}.`,
     ...freed.slice(0, 20).map(freedLine),
     ...(freed.length > 20 ? [`  … and ${freed.length - 20} more runs`] : []),
     ...(freed.length > 0 ? ['Try: undo, then repair, which keeps them; rescue may find what they belonged to'] : []),

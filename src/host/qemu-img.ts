@@ -22,10 +22,8 @@ const MOST_LINES = 1000;
 
 /** `qemu-img check -r WHAT` on a file. Throws ImageError `no-qemu-img`, or `qemu-img-failed` where it does not end. */
 export function qemuRepair(path: string, format: string, what: 'leaks' | 'all'): QemuRun {
-  // A comma ends a value of --image-opts; two are one.
-  const file = path.replaceAll(',', ',,');
-  const image = `driver=${format},file.driver=file,file.filename=${file}${format === 'raw' ? '' : ',backing='}`;
-  const done = spawnSync('qemu-img', ['check', '-r', what, '--image-opts', image], {
+  const image = `json:${JSON.stringify({ driver: format, backing: null, file: { driver: 'file', filename: path } })}`;
+  const done = spawnSync('qemu-img', ['check', '-r', what, image], {
     timeout: TIMEOUT,
     killSignal: 'SIGKILL',
     maxBuffer: OUTPUT_LIMIT,
@@ -42,7 +40,7 @@ export function qemuRepair(path: string, format: string, what: 'leaks' | 'all'):
     });
   }
   if (code !== undefined) throw new ImageError({ code: 'qemu-img-failed', what: `qemu-img could not be run: ${code}` });
-  const text = `${done.stdout}${done.stderr}`.replaceAll(path, 'IMAGE');
+  const text = `${done.stdout}${done.stderr}`.replaceAll(image, 'IMAGE').replaceAll(path, 'IMAGE');
   return {
     status: done.status ?? 1,
     lines: text

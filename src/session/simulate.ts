@@ -41,6 +41,8 @@ export interface FreedRun {
   readonly offset: number;
   readonly length: number;
   readonly data: number;
+  /** Nothing is left of them: they are zeros now. */
+  readonly isErased: boolean;
 }
 
 export interface Simulated {
@@ -187,7 +189,10 @@ function* freedRuns(before: Image, after: Image): Generator<Progress, FreedRun[]
       const from = Math.max(offset, now.value.offset);
       const to = Math.min(offset + length, now.value.offset + now.value.length);
       const data = now.value.role === 'free' ? nonZero(before.device, from, to - from) : 0;
-      if (data > 0) runs.push({ offset: from, length: to - from, data });
+      if (data > 0) {
+        const isErased = nonZero(after.device, from, to - from) === 0;
+        runs.push({ offset: from, length: to - from, data, isErased });
+      }
       if (now.value.offset + now.value.length > offset + length) break;
       now = free.next();
     }
