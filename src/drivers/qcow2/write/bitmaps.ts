@@ -83,15 +83,19 @@ export class DirtyBitmaps implements TrackedBitmaps {
   *save(): Request {
     const w = this.#w;
     const dropped: number[] = [];
+    const tables: (() => void)[] = [];
     const entries: (() => void)[] = [];
     for (const tracked of this.#tracked) {
       const { bitmap } = tracked;
-      const table = yield* this.#saveOne(tracked, dropped);
+      const table = yield* this.#saveOne(tracked, dropped, tables);
       entries.push(() => this.#putEntry(bitmap, table.offset, table.count, flagsOf(bitmap)));
       if (table.offset === bitmap.tableOffset) continue;
       for (let at = 0; at < bitmap.tableEntries * 8; at += w.g.clusterSize) dropped.push(bitmap.tableOffset + at);
     }
     yield* w.blocks.flush();
+    w.device.flush();
+    // Nothing leads to a cluster before its refcount is there.
+    for (const put of tables) put();
     w.device.flush();
     for (const put of entries) put();
     w.device.flush();
@@ -100,8 +104,11 @@ export class DirtyBitmaps implements TrackedBitmaps {
     yield* w.blocks.flush();
   }
 
-  /** Answers the bitmap's table: where it was, or a new one where it has another length. `dropped`: clusters to free. */
-  *#saveOne({ bitmap, noted, kept }: Tracked, dropped: number[]): Request<PairTable> {
+  /**
+   * Answers the bitmap's table: where it was, or a new one where it has another length. `dropped`: clusters to free.
+   * `tables`: what writes them.
+   */
+  *#saveOne({ bitmap, noted, kept }: Tracked, dropped: number[], tables: (() => void)[]): Request<PairTable> {
     const w = this.#w;
     const { clusterSize, size } = w.g;
     const perCluster = clusterSize * 8;
@@ -138,7 +145,7 @@ export class DirtyBitmaps implements TrackedBitmaps {
     }
     if (changed) {
       w.guard(table.offset, count * 8);
-      w.device.write(table.offset, table.encode(), 'bitmap table');
+      tables.push(() => w.device.write(table.offset, table.encode(), 'bitmap table'));
     }
     return table;
   }

@@ -11,7 +11,7 @@ import { type Allocation, isBusy, place } from './allocation.ts';
 import { copyAround, zeroAround } from './copy.ts';
 import type { WriteState } from './state.ts';
 import { sliceEntries, sliceIndex } from './tables.ts';
-import { link } from './write.ts';
+import { giveBack, link } from './write.ts';
 
 /** Bytes of zeros written at once. */
 const PIECE = 1024 * 1024;
@@ -21,11 +21,7 @@ const MOST = 1024 * 1024 * 1024;
 
 /** Entries for the guest bytes `from` .. `to` - 1, wherever there is room. With the lock held. */
 export function* preallocateEntries(w: WriteState, from: number, to: number, how: Preallocation): Request {
-  const end = yield* behindAll(w, entriesFor(w, from, to));
-  // Tables may have grown the file farther meanwhile.
-  if (end <= w.data.size) return;
-  if (how === 'metadata') w.data.resize(end);
-  else fillWithZeros(w, w.data.size, end);
+  yield* behindAll(w, entriesFor(w, from, to, how));
 }
 
 /** Does the work with clusters from behind the end of the file only: what was freed before it is not zeros. */
@@ -39,9 +35,7 @@ function* behindAll<T>(w: WriteState, work: Request<T>): Request<T> {
   }
 }
 
-/** Answers where in the file the last of the clusters ends (bytes), 0 where there is none. */
-function* entriesFor(w: WriteState, from: number, to: number): Request<number> {
-  let end = 0;
+function* entriesFor(w: WriteState, from: number, to: number, how: Preallocation): Request {
   for (let at = from; at < to; ) {
     const made: Allocation[] = [];
     try {
@@ -52,14 +46,24 @@ function* entriesFor(w: WriteState, from: number, to: number): Request<number> {
         yield* w.lock();
         continue;
       }
-      end = Math.max(end, placed.host + placed.length);
+      // An entry leads nowhere behind the end of the file. Tables may have grown it farther meanwhile.
+      const end = placed.host + placed.length;
+      if (end > w.data.size && how === 'metadata') w.data.resize(end);
+      else fillWithZeros(w, w.data.size, end);
       yield* linkAll(w, made);
       at += placed.length;
+    } catch (error) {
+      w.unlock();
+      try {
+        yield* giveBack(w, made);
+      } finally {
+        yield* w.lock();
+      }
+      throw error;
     } finally {
       for (const allocation of made) w.inFlight.delete(allocation);
     }
   }
-  return end;
 }
 
 /** Whole clusters for them in a row behind the end of the file, filled with zeros. With the lock held. */
@@ -94,9 +98,10 @@ export function* preallocateBehind(w: WriteState, from: number, to: number, hide
   }
 }
 
-/** Copies what the clusters held before, without the lock, and sets their entries. */
-function* linkAll(w: WriteState, made: readonly Allocation[]): Request {
-  for (const allocation of made) {
+/** Copies what the clusters held before, without the lock, and sets their entries. `made` keeps what is not linked. */
+function* linkAll(w: WriteState, made: Allocation[]): Request {
+  while (made.length > 0) {
+    const allocation = made[0] as Allocation;
     const { head, tail } = allocation;
     if (head[0] < head[1] || tail[0] < tail[1]) {
       w.unlock();
@@ -108,6 +113,8 @@ function* linkAll(w: WriteState, made: readonly Allocation[]): Request {
       w.l2.waitForFlush();
     }
     yield* link(w, { hollow: true, ...allocation });
+    w.inFlight.delete(allocation);
+    made.shift();
   }
 }
 

@@ -114,7 +114,7 @@ export function* link(w: WriteState, allocation: Allocation): Request {
 }
 
 /** What failed leaves its clusters free again, and nobody waiting for it. */
-function* giveBack(w: WriteState, made: readonly Allocation[]): Request {
+export function* giveBack(w: WriteState, made: readonly Allocation[]): Request {
   if (w.isDead || w.g.dataFile) return;
   for (const { host, clusters, keepsClusters } of made) {
     if (keepsClusters) continue;
