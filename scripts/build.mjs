@@ -88,8 +88,12 @@ const PARTS = [
     test: /src.check.repair|session.(repair|simulate)|drivers.repair|drivers.\w+.repair|commands.repair-/,
     priority: 10,
   },
-  { name: 'lazy-check', test: /drivers.\w+.(check-|rules|refcounts)/, priority: 9 },
-  { name: 'lazy-convert', test: /src.convert|drivers.two-level|drivers.\w+.(target|\w+-build)/, priority: 9 },
+  { name: 'lazy-check', test: /drivers.\w+.(check-|rules|refcounts|references|wanted-)/, priority: 9 },
+  {
+    name: 'lazy-convert',
+    test: /src.convert|drivers.two-level.(?!wanted-)|drivers.\w+.(target|\w+-build)/,
+    priority: 9,
+  },
   {
     name: 'lazy-commit',
     test: /device.(combining|commit|file-site|fresh|fence|in-use|journal-[rw]|journal\.|lock|recover|rollback|staged-)/,
@@ -115,7 +119,7 @@ const PARTS = [
   { name: 'lazy-crash', test: /device.(crash-|recording|pieces|byte-log)|session.(crash|likeness|plan)/, priority: 10 },
   {
     name: 'lazy-picture',
-    test: /session.(picture|extent-|host-order|packed|cluster-map|side-map|pyramid|region-index|share|scene|inspect|untouched|troubles)|commands.(export-|map-cells|status-facts)/,
+    test: /session.(picture|extent-|host-order|packed|cluster-map|side-map|pyramid|region-index|host-index|share|scene|inspect|untouched|troubles)|commands.(export-|map-cells|status-facts)/,
     priority: 9,
   },
   { name: 'lazy-stepping', test: /session.running-conversion/, priority: 9 },

@@ -5,6 +5,7 @@ import type { Progress } from '../bytes/progress.ts';
 import { hex, sizeText } from '../bytes/size.ts';
 import type { Image, Region } from '../drivers/driver.ts';
 import { ImageError } from '../errors.ts';
+import { hostIndexOf } from '../session/host-index.ts';
 import { imageCommand } from './command.ts';
 import { ROLE_LOOKS } from './palette.ts';
 import { offset } from './params.ts';
@@ -90,6 +91,9 @@ function factsOf(
 }
 
 export function* regionAt(image: Image, host: number): Generator<Progress, Region> {
+  const index = yield* hostIndexOf(image);
+  const known = index?.regionAt(host);
+  if (known) return known;
   for (const region of yield* image.ownership()) if (host < region.offset + region.length) return region;
   throw new Error(`no region has byte ${host} of the file`);
 }
@@ -107,6 +111,8 @@ function holdsGuestData({ role }: Region): boolean {
 function* guestsAt(image: Image, host: number): Generator<Progress, number[]> {
   const found: number[] = [];
   if (image.dataDevice !== image.device) return found;
+  const index = yield* hostIndexOf(image);
+  if (index && (yield* index.readyForGuests())) return index.guestsAt(host, LISTED);
   for (const batch of image.mappings(0, image.size, 'mapped')) {
     const { kind, host: hosts, length, unit } = batch;
     const at = host / unit;
