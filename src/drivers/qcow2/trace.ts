@@ -65,17 +65,16 @@ function ending(image: Qcow2Image, tree: Qcow2Fields, extent: Extent): Hop[] {
   if (kind === 'invalid') return [];
   if (kind === 'unallocated') return [hole(image)];
   if (kind === 'zero' || host === undefined) return [{ title: 'zeros', says: 'the way ends here: nothing is stored' }];
+  // Clusters of an external data file have no refcounts.
+  const refcounts = image.dataFile ? [] : counted(image, tree, host, 1);
+  if (kind === 'unallocated-allocated') return [hole(image), ...refcounts];
+  if (kind === 'zero-allocated') {
+    return [{ title: 'zeros', says: 'the way ends here: what is stored in the cluster is not read' }, ...refcounts];
+  }
   if (image.dataFile) {
     const name =
       image.dataFile.file === '' ? 'the external data file' : `the external data file '${image.dataFile.file}'`;
     return [{ title: 'data file', says: `byte ${hex(host)} of ${name}` }];
-  }
-  if (kind === 'unallocated-allocated') return [hole(image), ...counted(image, tree, host, 1)];
-  if (kind === 'zero-allocated') {
-    return [
-      { title: 'zeros', says: 'the way ends here: what is stored in the cluster is not read' },
-      ...counted(image, tree, host, 1),
-    ];
   }
   if (kind === 'compressed') {
     const length = Math.min(extent.hostLength ?? 0, image.device.size - host);
@@ -85,7 +84,7 @@ function ending(image: Qcow2Image, tree: Qcow2Fields, extent: Extent): Hop[] {
   const inCluster = image.clusterSize - (host % image.clusterSize);
   const length = Math.max(0, Math.min(inCluster, extent.length, image.device.size - host));
   const says = `byte ${hex(host % image.clusterSize)} of the cluster at ${hex(host - (host % image.clusterSize))}`;
-  return [{ title: 'data', host, length, says }, ...counted(image, tree, host, 1)];
+  return [{ title: 'data', host, length, says }, ...refcounts];
 }
 
 function hole({ backing }: Qcow2Image): Hop {
