@@ -9,6 +9,9 @@ export class Refused extends Error {}
 
 export type Dict = Map<string, string>;
 
+/** JSON's null: no option on a command line can spell it. */
+export const NULL = '\0';
+
 /** `name=value,…`. A name without a value is `on`, and one that begins with `no` then `off`: QEMU warns of both. */
 export function parseDict(voice: Voice, text: string): Dict {
   const dict: Dict = new Map();
@@ -85,7 +88,7 @@ function flatten(value: object, prefix: string, dict: Dict): void {
     const path = `${prefix}${name}`;
     if (typeof inner === 'object' && inner !== null) flatten(inner, `${path}.`, dict);
     else if (typeof inner === 'boolean') dict.set(path, inner ? 'on' : 'off');
-    else dict.set(path, inner === null ? '' : String(inner));
+    else dict.set(path, inner === null ? NULL : String(inner));
   }
 }
 

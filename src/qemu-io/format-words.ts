@@ -10,6 +10,7 @@ const FORMAT_WORDS: Readonly<Record<string, Readonly<Record<string, string>>>> =
 
 /** Why an image could not be opened. */
 export function formatComplaint(format: string, error: ImageError): string {
+  if (error.code === 'wrong-passphrase') return 'Invalid password, cannot unlock any keyslot';
   if (error.class === 'magic') return FORMAT_WORDS[format]?.['magic'] ?? error.what;
   return toBinary(error.what.replace(/^(qcow2|qed|raw): /, ''));
 }

@@ -7,10 +7,11 @@ import { type Disk, openForReading, openForWriting } from '../disk/disk.ts';
 import type { Driver, Image, OpenContext } from '../drivers/driver.ts';
 import { DRIVERS, probe } from '../drivers/registry.ts';
 import { ImageError } from '../errors.ts';
-import { type Dict, parseJson, Refused, take, takeSwitch, takeUnder } from './dict.ts';
+import { type Dict, NULL, parseJson, Refused, take, takeSwitch, takeUnder } from './dict.ts';
 import { errnoOf, strerror } from './errno.ts';
 import { discardMode, type Flags } from './flags.ts';
 import { foreignFormat } from './foreign.ts';
+import { optionsOfFormat, takeFormatOptions } from './format-options.ts';
 import { backingName, formatComplaint } from './format-words.ts';
 import { openProtocol, PROTOCOLS, type Protocol, protocolOf, refuseRest, takeCommon } from './protocol.ts';
 import type { Secrets } from './secrets.ts';
@@ -22,32 +23,6 @@ export interface Surroundings {
   readonly voice: Voice;
   readonly secrets: Secrets;
 }
-
-/** Run-time options of the qcow2 format, by which its writer goes or which change nothing here. */
-const FORMAT_OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  qcow2: [
-    'lazy-refcounts',
-    'pass-discard-request',
-    'pass-discard-snapshot',
-    'pass-discard-other',
-    'overlap-check',
-    'overlap-check.template',
-    'overlap-check.main-header',
-    'overlap-check.active-l1',
-    'overlap-check.active-l2',
-    'overlap-check.refcount-table',
-    'overlap-check.refcount-block',
-    'overlap-check.snapshot-table',
-    'overlap-check.inactive-l1',
-    'overlap-check.inactive-l2',
-    'overlap-check.bitmap-directory',
-    'cache-size',
-    'l2-cache-size',
-    'l2-cache-entry-size',
-    'refcount-cache-size',
-    'cache-clean-interval',
-  ],
-};
 
 const DETECTIONS: readonly string[] = ['off', 'on', 'unmap'];
 
@@ -108,7 +83,7 @@ class Opening {
     const device = how.noFlush ? unflushed(protocol.device) : protocol.device;
     const format = driver ?? probed(device);
     const guessed = driver === undefined && format.name === 'raw';
-    if (guessed) warnOfGuess(voice, name ?? protocol.fileName);
+    if (guessed && !how.snapshot) warnOfGuess(voice, name ?? protocol.fileName);
     if (copyOnRead && how.readOnly) throw new Refused("Can't use copy-on-read on read-only device");
     const known: Dict = new Map(dict);
     const disk = this.#disk(format, device, protocol, dict, writable);
@@ -143,7 +118,7 @@ class Opening {
     const given = take(changes, 'driver');
     if (given !== undefined && given !== now.format) throw new Refused("Cannot change the option 'driver'");
     for (const name of ['cache.direct', 'cache.no-flush']) take(changes, name);
-    const allowed = FORMAT_OPTIONS[format.name] ?? [];
+    const allowed = optionsOfFormat(format.name);
     for (const name of changes.keys()) {
       if (!allowed.includes(name)) throw new Refused(`Cannot change the option '${name.replace(/^file\./, '')}'`);
     }
@@ -176,7 +151,13 @@ class Opening {
       dict.clear();
     }
     const file = take(dict, 'file');
-    if (file !== undefined && name === undefined) name = file;
+    if (file !== undefined) {
+      throw new Refused(
+        name === undefined
+          ? `Cannot find device='' nor node-name='${file}'`
+          : 'Cannot reference an existing block device with additional options or a new filename',
+      );
+    }
     if (name === undefined && options.size === 0) {
       throw new Refused(driver ? 'A block device must be specified for "file"' : 'Must specify either driver or file');
     }
@@ -204,11 +185,7 @@ class Opening {
     const secret = take(dict, 'encrypt.key-secret');
     take(dict, 'encrypt.format');
     takeCommon(dict);
-    const options: Record<string, string> = {};
-    for (const option of FORMAT_OPTIONS[format.name] ?? []) {
-      const value = take(dict, option);
-      if (value !== undefined) options[option] = value;
-    }
+    const options = takeFormatOptions(format.name, dict, clusterSizeOf(format, device));
     if (protocol.align > 1) options['align'] = String(protocol.align);
     refuseRest('format', format.name, dict);
     const context: OpenContext = {
@@ -249,7 +226,11 @@ class Opening {
 
   /** The backing image, its own, and so on, read-only. */
   #chain(image: Image, protocol: Protocol, options: Dict, given: string | undefined): Image[] {
-    if (given === '') return [];
+    if (given === NULL) return [];
+    if (given === '') {
+      this.#around.voice.complain('warning: Use of "backing": "" is deprecated; use "backing": null instead');
+      return [];
+    }
     const { backing } = image.info();
     const named = given ?? (backing && backingName(protocol.fileName, toBinary(backing.file)));
     if (named === undefined && options.size === 0) return [];
@@ -259,6 +240,13 @@ class Opening {
       if (file.size === 0 && named !== undefined && protocolOf(named) === undefined) file.set('filename', named);
       takeCommon(options);
       const inner = takeUnder(options, 'backing');
+      if (named === undefined && file.size === 0) {
+        throw new Refused(
+          driverName === undefined
+            ? 'Must specify either driver or file'
+            : 'A block device must be specified for "file"',
+        );
+      }
       const driver = driverName === undefined || PROTOCOLS.includes(driverName) ? undefined : driverNamed(driverName);
       const below = openProtocol(named, file, {
         writable: false,
@@ -298,6 +286,15 @@ function probed(device: Device): Driver {
   const foreign = foreignFormat(readBytes(device, 0, 512));
   if (driver.name !== 'raw' || foreign === undefined) return driver;
   throw new Refused(`Unknown driver '${foreign}'`);
+}
+
+/** Bytes; 0 where it is no image of the format: that is told when it is opened. */
+function clusterSizeOf(format: Driver, device: Device): number {
+  try {
+    return format.open(device, { name: '', openExternal: () => device }).clusterSize;
+  } catch {
+    return 0;
+  }
 }
 
 function looksRaw(sector: Uint8Array, size: number): boolean {

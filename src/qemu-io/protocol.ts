@@ -46,6 +46,8 @@ const COMMON = [
 
 /** Takes out what any node understands. */
 export function takeCommon(dict: Dict): void {
+  const node = dict.get('node-name');
+  if (node !== undefined && !/^[a-zA-Z][\w.-]{0,30}$/.test(node)) throw new Refused(`Invalid node-name: '${node}'`);
   for (const name of COMMON) take(dict, name);
 }
 
@@ -76,8 +78,8 @@ export function openProtocol(name: string | undefined, options: Dict, wishes: Pr
   if (driver === 'blkdebug') return openBlkdebug(fileName, options, wishes);
   fileName = fileName?.replace(/^file:/, '');
   takeCommon(options);
-  const aio = take(options, 'aio');
-  const locking = take(options, 'locking');
+  const aio = oneOf(options, 'aio', ['threads', 'native', 'io_uring']);
+  const locking = oneOf(options, 'locking', ['auto', 'on', 'off']);
   take(options, 'drop-cache');
   take(options, 'x-check-cache-dropped');
   const share = takeSwitch(options, 'force-share') ?? wishes.forceShare;
@@ -96,6 +98,12 @@ export function openProtocol(name: string | undefined, options: Dict, wishes: Pr
     }
   }
   return { device: file, name: 'file', file, fileName, align: 1 };
+}
+
+function oneOf(options: Dict, name: string, values: readonly string[]): string | undefined {
+  const value = take(options, name);
+  if (value !== undefined && !values.includes(value)) throw new Refused(`invalid parameter value: ${value}`);
+  return value;
 }
 
 function openFile(name: string, writable: boolean): FileDevice {

@@ -3,6 +3,8 @@ import type { Device } from '../device/device.ts';
 import { MemoryDevice } from '../device/memory.ts';
 
 const CLUSTER = 65536;
+const NAME = 'below';
+const NAME_OFFSET = 512;
 /** Guest bytes that one L1 entry maps. */
 const L1_SPAN = (CLUSTER / 8) * CLUSTER;
 
@@ -16,6 +18,10 @@ export function inMemory(size: number): Device {
     view.setUint32(at, Math.floor(value / 2 ** 32));
     view.setUint32(at + 4, value % 2 ** 32);
   };
+  // The name counts for nothing, but that there is one: the real image lies below.
+  view.setUint32(12, NAME_OFFSET);
+  view.setUint32(16, NAME.length);
+  bytes.set(Buffer.from(NAME), NAME_OFFSET);
   view.setUint32(0, 0x514649fb);
   view.setUint32(4, 3);
   view.setUint32(20, Math.log2(CLUSTER));
