@@ -18,8 +18,8 @@ export function formatComplaint(format: string, error: ImageError): string {
 /** Why the size could not be changed, by the codes of those who refuse. */
 const SIZE_WORDS: Readonly<Record<string, string>> = {
   'preallocation-shrinks': "Preallocation can't be used for shrinking an image",
-  'shrink-unsupported': 'Shrinking images is currently not supported',
-  'invalid-size': 'Invalid image size specified',
+  shrink: 'Shrinking images is currently not supported',
+  'bad-size': 'Invalid image size specified',
 };
 
 export function truncateComplaint(format: string, mode: string, error: unknown): string {
@@ -28,6 +28,8 @@ export function truncateComplaint(format: string, mode: string, error: unknown):
   if (code === 'preallocation-mode') {
     return format === 'qed' ? `Unsupported preallocation mode '${mode}'` : `Unsupported preallocation mode: ${mode}`;
   }
+  // Below the end of the disk the backing file's bytes would be to be zeroed.
+  if (code === 'not-supported' && format === 'qed') return 'Block driver does not support requested flags';
   if (code === 'preallocation-shrinks' && format === 'raw') return 'Cannot use preallocation for shrinking files';
   return SIZE_WORDS[code] ?? (code === 'io-error' ? strerror(errno) : toBinary(what.replace(/^(qcow2|qed|raw): /, '')));
 }

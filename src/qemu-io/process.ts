@@ -49,7 +49,7 @@ export const sleep: Command = {
   least: 1,
   most: 1,
   needsNoFile: true,
-  run({ voice }, [word]) {
+  run({ voice, requests }, [word]) {
     const milliseconds = strtol(word as string);
     if (milliseconds === undefined || milliseconds < 0) {
       voice.say(`${word} is not a valid number\n`);
@@ -59,6 +59,7 @@ export const sleep: Command = {
     if (milliseconds * 1e6 < 2 ** 63) {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
     }
+    requests.settle();
     return true;
   },
 };
