@@ -10,7 +10,7 @@ export interface Flags {
   /** Every write is made durable before it ends. */
   readonly writeThrough: boolean;
   readonly nativeAio: boolean;
-  /** Discards, and zeros that may unmap, reach the format. */
+  /** Discards reach the format. */
   readonly unmap: boolean;
   readonly forceShare: boolean;
 }

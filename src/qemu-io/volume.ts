@@ -81,8 +81,7 @@ export class Volume {
 
   *writeZeroes(offset: number, length: number, how: ZeroOptions, throughCaches = false): Request {
     this.#inside(offset, length);
-    const mayUnmap = (how.mayUnmap ?? false) && this.flags.unmap;
-    yield* this.disk.writeZeroes(offset, length, { ...how, mayUnmap });
+    yield* this.disk.writeZeroes(offset, length, how);
     yield* this.#settle(throughCaches);
   }
 
