@@ -119,7 +119,7 @@ const PARTS = [
   { name: 'lazy-crash', test: /device.(crash-|recording|pieces|byte-log)|session.(crash|likeness|plan)/, priority: 10 },
   {
     name: 'lazy-picture',
-    test: /session.(picture|extent-|host-order|packed|cluster-map|side-map|pyramid|region-index|host-index|share|scene|inspect|untouched|troubles)|commands.(export-|map-cells|status-facts)/,
+    test: /session.(picture|extent-|host-order|packed|cluster-map|side-map|most|pyramid|region-index|host-index|share|scene|inspect|untouched|troubles)|commands.(export-|map-cells|grid|status-facts)/,
     priority: 9,
   },
   { name: 'lazy-stepping', test: /session.running-conversion/, priority: 9 },

@@ -7,7 +7,7 @@ import { extentTotals } from '../session/extent-totals.ts';
 import { sceneOf } from '../session/scene.ts';
 import type { Session } from '../session/session.ts';
 import { type Troubles, troublesIn } from '../session/troubles.ts';
-import { type Grid, type MapSide, mapCells, scaleText } from './map-cells.ts';
+import { type MapPicture, type MapSide, mapCells, scaleText } from './map-cells.ts';
 import { extentsOf, mapBatches } from './map-walk.ts';
 import { KIND_LOOKS, type Look } from './palette.ts';
 import { printable } from './printable.ts';
@@ -24,7 +24,7 @@ export interface SheetMap {
   readonly title: string;
   /** `1 cell = 4 clusters`. */
   readonly scale: string;
-  readonly grid: Grid;
+  readonly grid: MapPicture;
 }
 
 export interface SheetTable {

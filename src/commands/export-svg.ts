@@ -8,7 +8,7 @@
  */
 import { hex } from '../bytes/size.ts';
 import type { Sheet, SheetMap, SheetTable } from './export-sheet.ts';
-import { type Grid, looksIn } from './map-cells.ts';
+import { looksIn, type MapPicture } from './map-cells.ts';
 import type { Look } from './palette.ts';
 
 /** Pixels. */
@@ -79,7 +79,7 @@ interface Drawing {
   readonly size: number;
 }
 
-function drawingOf({ cells, columns }: Grid): Drawing {
+function drawingOf({ cells, columns }: MapPicture): Drawing {
   if (cells.length <= FEW.cells) return { columns: Math.min(columns, FEW.columns), size: FEW.size };
   return { columns, size: SMALL_CELL };
 }

@@ -18,7 +18,8 @@ export const set = imageCommand({
     'and names for an entry (`set l2[0][5] 0x50000 copied`), names for flags (`set header.incompatible_features ' +
     'dirty`), 0 or 1 for one bit (`set l2[0][5].copied 1`). The bytes are staged as a step; the image is then opened ' +
     'anew, and a step after which it does not open is dropped. Nothing else is kept in step: what counts or leads ' +
-    'elsewhere is yours to set, and `check` says what does not fit.',
+    'elsewhere is yours to set, and `check` says what does not fit. No structure of these formats has a checksum, so there ' +
+    'is none to keep or to renew.',
   params: {
     path: field('PATH', 'the field, or a part of it'),
     value: joined(text('VALUE', 'as print shows it')),

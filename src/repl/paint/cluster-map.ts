@@ -2,10 +2,10 @@
  * The cluster map: every byte of the file in a grid of cells, coloured by who owns it. For one side, for what both
  * sides make of it together, or for both one above the other at the same scale, so that a column compares.
  */
+import { cellOf, type Grid, gridOf } from '../../commands/grid.ts';
 import type { ClusterSide, ClusterView } from '../../session/panels.ts';
 import { CHANGED, CURSOR, type Swatch, type Theme } from '../theme.ts';
 import type { FrameHead, Scroll } from './frame.ts';
-import { cellOf, type Grid, gridOf } from './grid.ts';
 import { block, row } from './row.ts';
 import { exactSize } from './sizes.ts';
 import type { ClusterMapView } from './views.ts';

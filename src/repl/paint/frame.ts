@@ -64,19 +64,6 @@ export function frame(
   return out;
 }
 
-/** A frame around what `paintBody` paints into it. */
-export function framed(
-  head: FrameHead,
-  width: number,
-  height: number,
-  theme: Theme,
-  paintBody: (width: number, height: number) => readonly string[],
-  scroll?: Scroll,
-): string[] {
-  const inner = insideFrame(width, height);
-  return frame(head, paintBody(inner.width, inner.height), width, height, theme, scroll);
-}
-
 /** Which rows the thumb covers: at least one, and the ends only when the window is at the ends. */
 function thumbRows(scroll: Scroll | undefined, height: number): { from: number; to: number } {
   if (!scroll || scroll.total <= scroll.visible || height < 1) return { from: 0, to: 0 };

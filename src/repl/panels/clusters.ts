@@ -2,6 +2,7 @@
  * The map of the file, one cell for so many clusters: as the source sees it, as the target sees it, and what both make
  * of it together.
  */
+import type { Grid } from '../../commands/grid.ts';
 import { PaceKeeper, paceText } from '../../commands/progress-text.ts';
 import type { Side } from '../../session/panels.ts';
 import type { Desk } from '../desk.ts';
@@ -15,7 +16,7 @@ import {
   stackedMapsHead,
 } from '../paint/cluster-map.ts';
 import { frame, insideFrame } from '../paint/frame.ts';
-import { type Grid, type GridMove, moveOnGrid, topShowing } from '../paint/grid.ts';
+import { type GridMove, moveOnGrid, topShowing } from '../paint/grid.ts';
 import { paintLegend } from '../paint/legend.ts';
 import { row } from '../paint/row.ts';
 import type { ClusterMapView } from '../paint/views.ts';

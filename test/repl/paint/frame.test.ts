@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fitTo } from '../../../src/repl/paint/fit.ts';
-import { type FrameHead, frame, framed, insideFrame } from '../../../src/repl/paint/frame.ts';
+import { type FrameHead, frame, insideFrame } from '../../../src/repl/paint/frame.ts';
 import { BARE } from '../../../src/repl/theme.ts';
 import { aName, aSize, aTheme, expectShape, PLAIN } from './samples.ts';
 
@@ -63,7 +63,9 @@ describe('frame', () => {
         }),
         fc.record({ top: fc.nat(99), visible: fc.nat(60), total: fc.nat(100) }),
         ({ width, height }, theme, head, scroll) => {
-          const rows = framed(head, width, height, theme, (w, h) => Array(h).fill(fitTo('body', w)), scroll);
+          const inner = insideFrame(width, height);
+          const body = Array<string>(inner.height).fill(fitTo('body', inner.width));
+          const rows = frame(head, body, width, height, theme, scroll);
           expectShape(rows, width, height);
         },
       ),
