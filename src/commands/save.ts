@@ -1,6 +1,7 @@
 /** `save`: the session as a script that `source` runs. */
 import { ImageError } from '../errors.ts';
 import { exportFile } from '../host/export-file.ts';
+import { refuseStopped } from '../session/breakpoints.ts';
 import type { OpenRequest } from '../session/debugger.ts';
 import { openingOf } from '../session/script.ts';
 import { debuggerCommand } from './command.ts';
@@ -30,6 +31,7 @@ export const save = debuggerCommand({
   ],
   run(host, { file: path, steps: bare, force }) {
     const session = host.underEdit();
+    refuseStopped(session);
     const applied = session.steps.flatMap(({ line, applied: is }) => (is ? [line] : []));
     const lines = [
       `# ${stepsText(applied.length)}, saved by Platter; source runs them`,

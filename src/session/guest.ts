@@ -15,7 +15,7 @@ import { Disk, openForWriting } from '../disk/disk.ts';
 import type { Image } from '../drivers/driver.ts';
 import { driverNamed } from '../drivers/registry.ts';
 import { ImageError } from '../errors.ts';
-import { breakpointsOf, nowStopped, refuseStopped, type Stopped, stoppedAt } from './breakpoints.ts';
+import { breakpointsOf, nowStopped, type Stopped, stoppedAt } from './breakpoints.ts';
 import type { Session } from './session.ts';
 
 export type { Disk } from '../disk/disk.ts';
@@ -70,7 +70,6 @@ export function pieceEnd(at: number, end: number): number {
 
 /** Runs `work` as a step named `line`. Throws ImageError `data-file`, `backing-unopened`, and what the work throws. */
 export function* changeGuest<T>(session: Session, line: string, work: GuestWork<T>): Generator<Progress, Changed<T>> {
-  refuseStopped(session);
   return yield* changeUntil(session, line, work, 0, 'breakpoint');
 }
 

@@ -19,6 +19,7 @@ import { StagedDevice, type Step } from '../device/staged.ts';
 import type { ConversionTarget, Driver, Image, OpenContext } from '../drivers/driver.ts';
 import { driverNamed, probe } from '../drivers/registry.ts';
 import type { ImageError } from '../errors.ts';
+import { refuseStopped } from './breakpoints.ts';
 import type { Draft, LastCheck, Mark } from './draft.ts';
 import { type Chain, Follower, type FollowPolicy } from './follow.ts';
 import {
@@ -199,6 +200,7 @@ export class Session {
   /** Runs `work` as one step named `line`. */
   *step<T>(line: string, work: (draft: Draft) => Generator<Progress, T>): Generator<Progress, T> {
     this.checkWritable();
+    refuseStopped(this);
     const staged = this.#staging();
     const before = this.#markNow();
     staged.begin(line);

@@ -196,6 +196,8 @@ describe('breakpoints', () => {
           expect((await stepped.type('map', 'check')).text).not.toMatch(/Error|ERROR/);
           expect((await stepped.type('commit')).text).toContain('is not done');
           expect((await stepped.type('write 0 1')).text).toContain('is not done');
+          expect((await stepped.type('open-target qed')).text).toContain('is not done');
+          expect((await stepped.type(`save ${join(folder, 'script')}`)).text).toContain('is not done');
         }
         expect(said.text).not.toBe('');
       }
