@@ -7,6 +7,8 @@ import { type DeviceEvent, runRequest } from '../../../src/device/events.ts';
 import { MemoryDevice } from '../../../src/device/memory.ts';
 import type { Disk } from '../../../src/disk/disk.ts';
 import { Qcow2Image } from '../../../src/drivers/qcow2/image.ts';
+import { entryBytes } from '../../../src/drivers/qcow2/write/pair-table.ts';
+import { openWriter } from '../../../src/drivers/qcow2/write/writer.ts';
 import { ImageError } from '../../../src/errors.ts';
 import { emptyQcow2, openDisk, type Shape, takeSnapshot } from './writer-images.ts';
 
@@ -202,5 +204,40 @@ describe('a qcow2 image that is found to be corrupt', () => {
     expect(code(disk.close())).toBe('done');
     expect(Qcow2Image.open(device, { name: 'x' }).header.incompatible_features.corrupt).toBe(true);
     expect(() => openDisk(device, plain)).toThrow(expect.objectContaining({ code: 'marked-corrupt' }));
+  });
+
+  it('is found to be so where the options say, and there only', () => {
+    const open = (options: Readonly<Record<string, string>>, leadsTo: number): string => {
+      const device = emptyQcow2(plain);
+      const before = openDisk(device, plain);
+      runRequest(before.write(0, new Uint8Array(64 * KIB).fill(1)));
+      runRequest(before.close());
+      takeSnapshot(device);
+      // A table of the active disk, so that the snapshot's is one of its own.
+      const between = openDisk(device, plain);
+      runRequest(between.write(0, new Uint8Array(512)));
+      runRequest(between.close());
+      const { state } = runRequest(openWriter(device, { name: 'x' }));
+      device.write(state.l1.at(0) + 8, entryBytes(leadsTo));
+      device.write(state.l1.at(0) + 8, Uint8Array.of(0x80));
+      const writer = runRequest(openWriter(device, { name: 'x', options }));
+      try {
+        runRequest(writer.write(64 * KIB, new Uint8Array(512)));
+        return 'written';
+      } catch (error) {
+        if (error instanceof ImageError) return error.what;
+        throw error;
+      }
+    };
+    const met = (what: string): string => `qcow2: Preventing invalid write on metadata (overlaps with ${what})`;
+    expect(open({}, 2 * 65536)).toBe(met('refcount block'));
+    expect(open({ 'overlap-check': 'none' }, 2 * 65536)).toBe('written');
+    expect(open({ 'overlap-check': 'constant' }, 2 * 65536)).toBe('written');
+    expect(open({ 'overlap-check': 'constant' }, 65536)).toBe(met('refcount table'));
+    expect(open({ 'overlap-check.template': 'none', 'overlap-check.refcount-block': 'on' }, 2 * 65536)).toBe(
+      met('refcount block'),
+    );
+    expect(open({ 'overlap-check': 'cached' }, L2)).toBe('written');
+    expect(open({ 'overlap-check': 'all' }, L2)).toBe(met('inactive L2 table'));
   });
 });

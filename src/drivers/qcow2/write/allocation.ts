@@ -81,6 +81,9 @@ function untilInFlight(w: WriteState, guest: number, length: number, own: readon
   let end = guest + length;
   for (const other of w.inFlight) {
     if (other.to <= guest || other.from >= end || own.includes(other)) continue;
+    // In a cluster that stays where it is, only the bytes themselves can meet.
+    const { touches } = other;
+    if (touches && (touches.to <= guest || touches.from >= end)) continue;
     end = Math.max(guest, other.from);
   }
   return end - guest;
@@ -196,6 +199,7 @@ function note(
     keepsClusters: keeps,
     head: [headFrom, start],
     tail: [end, tailTo],
+    ...(keeps ? { touches: { from: from + headFrom, to: from + tailTo } } : {}),
   };
   made.push(allocation);
   w.inFlight.add(allocation);

@@ -42,6 +42,8 @@ export interface TrackedBitmaps {
 export interface InFlight {
   readonly from: number;
   readonly to: number;
+  /** What of that changes, where the clusters have their place already. Absent: all. */
+  readonly touches?: { readonly from: number; readonly to: number };
 }
 
 export class WriteState {
@@ -57,6 +59,7 @@ export class WriteState {
   /** Bytes of L2 entries that are loaded and looked at together: a whole table, as QEMU has it unless told otherwise. */
   readonly sliceSize: number;
   readonly claims: Claims;
+  readonly #checked: ReadonlySet<ClaimKind>;
   readonly inFlight = new Set<InFlight>();
   /** Guest ranges whose bytes are on their way to where the entries say, while that can be suspended. */
   readonly inPlace = new Set<InFlight>();
@@ -112,7 +115,8 @@ export class WriteState {
       barrier: () => this.barrier(),
     });
     this.#image = image;
-    this.claims = new Claims(this, checkedKinds(context.options));
+    this.#checked = checkedKinds(context.options);
+    this.claims = new Claims(this, this.#checked);
     this.#image = undefined;
   }
 
@@ -140,6 +144,11 @@ export class WriteState {
     }
     for (const { l1Offset, l1Entries } of snapshotTable.snapshots) {
       yield { kind: 'inactive-l1', offset: l1Offset, length: l1Entries * 8 };
+      if (!this.#checked.has('inactive-l2')) continue;
+      const l1 = PairTable.read(this.device, l1Offset, l1Entries);
+      for (let i = 0; i < l1Entries; i++) {
+        if (l1.isSet(i)) yield { kind: 'inactive-l2', offset: l1.at(i), length: clusterSize };
+      }
     }
     const { directoryOffset, directoryBytes } = bitmapTable;
     if (directoryBytes > 0) yield { kind: 'bitmap-directory', offset: directoryOffset, length: directoryBytes };
