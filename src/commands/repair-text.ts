@@ -32,7 +32,9 @@ export function proposalsView(repairs: Repairs): View {
 export function repairedView(session: Session, { done, left }: Repaired): PartsView {
   const { image, file } = session;
   const lines = done.map(({ change, findings }) => `${change}${findings > 1 ? ` (${findings} findings)` : ''}`);
-  const open = left.proposals.filter(({ isPreferred }) => isPreferred).length;
+  const open = left.proposals.length;
+  if (done.length === 0)
+    lines.push(open > 0 ? 'nothing: what is left is to be chosen by number' : 'nothing is to be repaired');
   if (open > 0) lines.push('', `left to choose from: ${open === 1 ? '1 proposal' : `${open} proposals`}. Try: repair`);
   const records = { done: done.map(proposalRecord), left: left.proposals.map(proposalRecord) };
   return {
@@ -83,8 +85,8 @@ function proposalLines(proposal: Proposal, number: number): string[] {
     hint,
   ].filter((line) => typeof line === 'string');
   return [
-    `${String(number).padStart(3)}  ${kind.padEnd(6)}  ${code}${count}  ${paths}${more}`,
-    ...[change, ...rest].map((line) => `             ${line}`),
+    `${String(number).padStart(3)}  ${kind}  ${code}${count}  ${paths}${more}`,
+    ...[change, ...rest].map((line) => `     ${line}`),
   ];
 }
 

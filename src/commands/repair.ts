@@ -54,6 +54,7 @@ export const repair = imageCommand({
     if (!choice) return proposalsView(yield* examine(session));
     if (values.preview || values['dry-run']) return yield* preview(session, choice);
     const repaired = yield* staged(session, 'repair', choice);
+    if (session.steps.length === 0) return repaired;
     const result = yield* commitSteps(session, { rollback: values.rollback, label: 'repair' });
     return {
       kind: 'parts',
@@ -90,7 +91,7 @@ function* preview(session: Session, choice: Choice): Generator<Progress, View> {
   refuseTarget(session, 'repair');
   return yield* session.aside(function* () {
     const before = session.steps.filter(({ applied }) => applied).length;
-    const { done } = yield* stageRepair(session, 'repair --preview', choice);
+    const { done } = yield* stageRepair(session, 'repair --preview', choice, false);
     return yield* changesBelow(session, before, done);
   });
 }

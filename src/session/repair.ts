@@ -18,18 +18,34 @@ export function* examine(session: Session): Generator<Progress, Repairs> {
   return repairs;
 }
 
-/** Does what is chosen as one step named `line`. Throws as src/check/repair.ts does; `nothing-to-repair` where that is nothing. */
-export function* stageRepair(session: Session, line: string, choice: Choice): Generator<Progress, Repaired> {
+/**
+ * Does what is chosen as one step named `line`; not `isKept`: a step that is forgotten again. Where nothing
+ * is done there is no step. Throws as src/check/repair.ts does.
+ */
+export function* stageRepair(
+  session: Session,
+  line: string,
+  choice: Choice,
+  isKept = true,
+): Generator<Progress, Repaired> {
   const context = contextOf(session);
   const driver = repairDriver(session);
-  const repaired = yield* session.step(line, function* ({ device }) {
-    const result = yield* repair(driver, device, context, choice);
-    if (result.done.length === 0) throw nothing(result, choice);
-    return result;
-  });
-  remember(session, repaired.left);
+  let repaired: Repaired | undefined;
+  try {
+    yield* session.step(line, function* ({ device }) {
+      repaired = yield* repair(driver, device, context, choice);
+      if (repaired.done.length === 0) throw new NothingDone();
+    });
+  } catch (error) {
+    if (!(error instanceof NothingDone)) throw error;
+  }
+  if (!repaired) throw new Error('a repair without an answer');
+  if (isKept) remember(session, repaired.left);
   return repaired;
 }
+
+/** Drops the step of a repair that did nothing. */
+class NothingDone extends Error {}
 
 /** Proposals as they were listed last, while they are still those of the image. */
 export function listedProposals(session: Session): readonly Proposal[] {
@@ -54,19 +70,5 @@ function repairDriver({ image }: Session): RepairDriver {
     code: 'nothing-to-check',
     class: 'unsupported',
     what: `an image of format ${image.format} has nothing to check, and nothing to repair`,
-  });
-}
-
-function nothing({ left }: Repaired, { what }: Choice): ImageError {
-  const count = left.proposals.length;
-  const isSafe = what === 'safe' && count > 0;
-  return new ImageError({
-    code: 'nothing-to-repair',
-    what: isSafe
-      ? `nothing is safe to repair; ${count === 1 ? '1 proposal is' : `${count} proposals are`} left to choose from`
-      : count > 0
-        ? 'what is left frees bytes that are not zero, and is done only when it is chosen'
-        : 'nothing is wrong that could be repaired',
-    tryThis: count > 0 ? 'repair' : undefined,
   });
 }

@@ -60,8 +60,8 @@ describe('a repair', () => {
 
   it('leaves nothing behind where nothing is chosen, and where it is only shown', async () => {
     const session = opened('corrupt/leaked.qcow2');
-    const safe = (): unknown => runToEnd(stageRepair(session, 'repair --safe', { what: 'safe', freeData: false }));
-    expect(safe).toThrow(/nothing is safe to repair; 1 proposal is left/);
+    const { done } = runToEnd(stageRepair(session, 'repair --safe', { what: 'safe', freeData: false }));
+    expect(done).toEqual([]);
     expect(session.steps).toEqual([]);
     runToEnd(examine(session));
     expect(listedProposals(session)).toHaveLength(1);

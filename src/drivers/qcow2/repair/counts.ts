@@ -60,10 +60,15 @@ export function* countMends(patient: Patient, needsRebuild: boolean): Generator<
   const mends = leakMends(patient, leaks);
   const clusters = wrong.reduce((sum, { count }) => sum + count, 0);
   if (clusters > 0) {
+    const isFree = wrong.some(({ disk }) => disk === 0);
     const isTooLow = wrong.some(({ disk, counted }) => disk < counted);
     mends.unshift(
       mend({
-        ...{ code: isTooLow ? 'refcount-too-low' : 'leaked', stage: 'counts', group: 'counts' },
+        ...{
+          code: isFree ? 'referenced-but-free' : isTooLow ? 'refcount-too-low' : 'leaked',
+          stage: 'counts',
+          group: 'counts',
+        },
         findings: wrong.length,
         places: wrong.slice(0, 3).map(({ first, count }) => table.where(first, count)),
         change: `set the refcounts of ${clustersText(clusters)} to the references counted, and COPIED to match`,
