@@ -35,8 +35,8 @@ export function strtosz(text: string): Strtosz | 'invalid' | 'too-large' {
     const [part = '', places, exponent] = /^\.(?:(\d+)([eE][+-]?\d+)?)?/.exec(rest) ?? [];
     if (exponent !== undefined) return 'invalid';
     rest = rest.slice(part.length);
-    // In units of 2^-64. A double times a power of two is exact.
-    if (places !== undefined) fraction = BigInt(Math.trunc(Number(`0.${places}`) * 2 ** 64));
+    // In units of 2^-64. A double times a power of two is exact. What a double rounds up to 1, QEMU loses.
+    if (places !== undefined) fraction = BigInt.asUintN(64, BigInt(Math.trunc(Number(`0.${places}`) * 2 ** 64)));
   }
   const power = rest === '' ? -1 : POWERS.indexOf((rest[0] as string).toLowerCase());
   if (power >= 0) rest = rest.slice(1);

@@ -24,9 +24,9 @@ export interface Command {
 }
 
 /** `read [-abCqv] … -- reads a number of bytes …` */
-export function usageLine(name: CommandName): string {
+export function usageLine(name: CommandName, called: string = name): string {
   const { args, oneLine }: Text = TEXTS[name];
-  return `${name}${args === undefined ? '' : ` ${args}`} -- ${oneLine}\n`;
+  return `${called}${args === undefined ? '' : ` ${args}`} -- ${oneLine}\n`;
 }
 
 /**

@@ -26,7 +26,7 @@ const help: Command = {
       voice.say(`command ${about} not found\n`);
       return false;
     }
-    voice.say(usageLine(command.name) + ((TEXTS[command.name] as Text).more ?? ''));
+    voice.say(usageLine(command.name, about) + ((TEXTS[command.name] as Text).more ?? ''));
     return true;
   },
 };

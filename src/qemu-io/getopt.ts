@@ -49,7 +49,7 @@ export function getopt(
       const name = equals < 0 ? arg.slice(2) : arg.slice(2, equals);
       const value = equals < 0 ? undefined : arg.slice(equals + 1);
       const long = longOf(name, longs);
-      if (typeof long === 'string') complain(long.replace('%', `--${name}`));
+      if (typeof long === 'string') complain(long.replace('%', arg));
       else if (!long.takes && value !== undefined) complain(`option '--${long.name}' doesn't allow an argument`);
       else if (!long.takes) found.push({ option: long.option, argument: '' });
       else if (value !== undefined) found.push({ option: long.option, argument: value });
