@@ -30,7 +30,9 @@ export function inspect(at: InspectedSide, host: number, rows: number): Inspecti
   const offset = Math.max(line - Math.floor(rows / 3) * LINE, 0);
   const bytes = readBytes(image.device, offset, Math.max(Math.min(rows * LINE, size - offset), 0));
   const region = map?.complete && byte < map.size ? map.regionAt(byte) : undefined;
-  const before = side === 'source' && scene.sourceIsOnDisk ? undefined : bytesBefore(session.file, offset, bytes);
+  // Without a step the bytes are those on the disk: the file is not read twice for every place the cursor comes to.
+  const isOnDisk = scene.applied.length === 0 || (side === 'source' && scene.sourceIsOnDisk);
+  const before = isOnDisk ? undefined : bytesBefore(session.file, offset, bytes);
   const guest = guestAt(table, byte);
   const fields = map?.complete ? fieldsIn(image, map, offset, offset + bytes.length) : [];
   const current = fieldAt(fields, byte);
