@@ -39,12 +39,17 @@ interface Suspend extends Bound {
 
 export type Rule = InjectError | SetState | Suspend;
 
+const ENOSPC = 28;
+
 /** The error of a rule: `errno` is what the access answers. */
 export class InjectedError extends ImageError {
   readonly errno: number;
 
   constructor(device: string, access: Access, errno: number) {
-    super({ code: 'io-error', what: `${device}: a fault on purpose, error ${errno}: ${access}` });
+    super({
+      code: errno === ENOSPC ? 'no-space' : 'io-error',
+      what: `${device}: a fault on purpose, error ${errno}: ${access}`,
+    });
     this.errno = errno;
   }
 }

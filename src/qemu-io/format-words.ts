@@ -24,7 +24,8 @@ const SIZE_WORDS: Readonly<Record<string, string>> = {
 
 export function truncateComplaint(format: string, mode: string, error: unknown): string {
   const errno = errnoOf(error);
-  const { code, what } = error as ImageError;
+  const { code, what, stage } = error as ImageError & { readonly stage?: string };
+  if (stage !== undefined) return `${stage}: ${strerror(errno)}`;
   if (code === 'preallocation-mode') {
     return format === 'qed' ? `Unsupported preallocation mode '${mode}'` : `Unsupported preallocation mode: ${mode}`;
   }

@@ -35,6 +35,19 @@ export function notSupported(what: string): ImageError {
   return new ImageError({ code: 'not-supported', class: 'unsupported', what: `qcow2: ${what}` });
 }
 
+/** A part of a request failed: which one, in QEMU's words, and what of. Keeps the number of a fault on purpose. */
+export class PartFailure extends ImageError {
+  readonly stage: string;
+  readonly errno?: number;
+
+  constructor(stage: string, cause: ImageError) {
+    const { code, where, tryThis, what } = cause;
+    super({ code, class: cause.class, where, tryThis, what: `${stage}: ${what.replace(/^qcow2: /, '')}` });
+    this.stage = stage;
+    if ('errno' in cause && typeof cause.errno === 'number') this.errno = cause.errno;
+  }
+}
+
 /** A number in a message as C prints it with `%#x`: zero has no prefix. */
 export function numeral(value: number): string {
   return value === 0 ? '0' : hex(value);

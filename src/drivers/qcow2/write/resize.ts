@@ -11,6 +11,7 @@ import type { Preallocation } from '../../writing.ts';
 import { mappingUnit } from '../geometry.ts';
 import { HeaderV2 } from '../layout.ts';
 import { freeClusters } from './allocate.ts';
+import { PartFailure } from './complaints.ts';
 import { preallocateBehind, preallocateEntries } from './preallocate.ts';
 import { refcountOf } from './refcounts.ts';
 import type { WriteState } from './state.ts';
@@ -19,16 +20,6 @@ import { writeGuest } from './write.ts';
 import { discardClusters, zeroUnits } from './zero.ts';
 
 const SECTOR = 512;
-
-/** The C library's words for the codes that requests fail with. */
-const WORDS: Readonly<Record<string, string>> = {
-  'io-error': 'Input/output error',
-  'file-too-large': 'File too large',
-  'invalid-argument': 'Invalid argument',
-  'not-supported': 'Operation not supported',
-  'no-space': 'No space left on device',
-  'no-medium': 'No medium found',
-};
 
 function refused(code: string, what: string): ImageError {
   return new ImageError({ code, class: 'unsupported', what });
@@ -40,7 +31,7 @@ function* part<T>(what: string, work: Request<T>): Request<T> {
     return yield* work;
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
-    throw new ImageError({ ...error, what: `${what}: ${WORDS[error.code] ?? error.what}`, tryThis: undefined });
+    throw new PartFailure(what, error);
   }
 }
 
@@ -58,13 +49,14 @@ export function* resize(w: WriteState, size: number, preallocation: Preallocatio
     }
     if (size < w.g.size) yield* shrink(w, size);
     else yield* grow(w, size, w.dataFileRaw && preallocation === 'off' ? 'metadata' : preallocation);
-    setSize(w, size);
+    yield* part('Failed to update the image size', setSize(w, size));
   } finally {
     w.unlock();
   }
 }
 
-function setSize(w: WriteState, size: number): void {
+// biome-ignore lint/correctness/useYield: it only writes
+function* setSize(w: WriteState, size: number): Request {
   const field = new Uint8Array(8);
   const view = new DataView(field.buffer);
   view.setUint32(0, Math.floor(size / 2 ** 32));
@@ -86,7 +78,13 @@ function* shrink(w: WriteState, size: number): Request {
   yield* part('Failed to discard cropped clusters', discardClusters(w, kept * clusterSize, clusters, 'all'));
   yield* part('Failed to reduce the number of L2 tables', shrinkL1(w, l1EntriesOf(w, size)));
   if (w.g.dataFile) w.data.resize(size);
-  yield* cutTail(w);
+  try {
+    yield* part('Failed to truncate the tail of the image', cutTail(w));
+  } catch (error) {
+    // The file stays as long as it was: nothing else is wrong.
+    if (!(error instanceof PartFailure) || w.isDead) throw error;
+    w.context.warn?.(`warning: ${error.what}`);
+  }
 }
 
 /** Entries behind the first `kept` become zero; the table stays as long as it is. */
@@ -129,7 +127,7 @@ function* grow(w: WriteState, size: number, preallocation: Preallocation): Reque
   if (preallocation === 'off') {
     if (w.g.dataFile) w.data.resize(size);
   } else if (preallocation === 'metadata' || w.g.dataFile) {
-    yield* part('Could not preallocate metadata', preallocateEntries(w, before, size, preallocation));
+    yield* part('Allocating clusters failed', preallocateEntries(w, before, size, preallocation));
   } else {
     yield* part('Failed to allocate data clusters', preallocateBehind(w, before, size, hides));
     // The new clusters are zeros in the file, and so is what stands behind the old end in the last of the old ones.

@@ -125,7 +125,12 @@ export class Qcow2Writer implements ImageWriter {
   *close(): Request {
     const w = this.state;
     if (w.isDead) return;
-    yield* this.flush();
+    try {
+      yield* this.flush();
+    } catch (error) {
+      // What could not be written is tried once more, below.
+      if (!(error instanceof ImageError) || w.isDead) throw error;
+    }
     yield* w.lock();
     try {
       yield* w.l2.flush();
