@@ -4,6 +4,7 @@ import { hex, sizeText } from '../bytes/size.ts';
 import type { Image, Region } from '../drivers/driver.ts';
 import { ImageError } from '../errors.ts';
 import { bytesAt } from '../session/bytes-at.ts';
+import { type HostIndex, hostIndexOf } from '../session/host-index.ts';
 import { imageCommand } from './command.ts';
 import { dumpLines } from './dump.ts';
 import { offset, optional, size } from './params.ts';
@@ -58,12 +59,26 @@ export const x = imageCommand({
   },
 });
 
-/** Those that share a byte with `from` .. `to` - 1, in order. */
+/** Those that share a byte with `from` .. `to` - 1, in order. After the first walk over the image the index has them. */
 function* regionsIn(image: Image, from: number, to: number): Generator<Progress, Region[]> {
+  const known = indexed(yield* hostIndexOf(image), from, to);
+  if (known) return known;
   const found: Region[] = [];
   for (const region of yield* image.ownership()) {
     if (region.offset >= to) break;
     if (region.offset + region.length > from) found.push(region);
+  }
+  return found;
+}
+
+/** Undefined where only a walk can tell. */
+function indexed(index: HostIndex | undefined, from: number, to: number): Region[] | undefined {
+  const found: Region[] = [];
+  for (let at = from; at < to; ) {
+    const region = index?.regionAt(at);
+    if (!region) return undefined;
+    found.push(region);
+    at = region.offset + region.length;
   }
   return found;
 }
