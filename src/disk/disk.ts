@@ -193,8 +193,8 @@ export class Disk {
   }
 
   /** Everything written is on the device, durable. */
-  *flush(): Request {
-    if (this.#writer && this.isWritable) yield* this.#writer.flush();
+  *flush(inside = false): Request {
+    if (this.#writer && this.isWritable) yield* this.#writer.flush(inside);
   }
 
   /** As `flush`; marks that the image is in use are taken off. No request may follow. */

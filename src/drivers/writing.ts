@@ -48,8 +48,11 @@ export interface ImageWriter {
   /** Bytes of the VM state, behind the disk. */
   readVmState?(offset: number, target: Uint8Array): Request;
   writeVmState?(offset: number, bytes: Uint8Array): Request;
-  /** Every ended request is on the device, and durable. */
-  flush(): Request;
+  /**
+   * Every ended request is on the device, and durable. `inside`: it is the end of a request that is itself to be durable,
+   * which QEMU counts as not ended yet: that decides whether the instant flush_to_disk comes.
+   */
+  flush(inside?: boolean): Request;
   /** As `flush`, and marks that say an image is in use are taken off. */
   close(): Request;
 }

@@ -124,7 +124,7 @@ export class Volume {
   }
 
   *#settle(throughCaches: boolean): Request {
-    if (throughCaches || this.flags.writeThrough) yield* this.disk.flush();
+    if (throughCaches || this.flags.writeThrough) yield* this.disk.flush(true);
   }
 
   /** The clusters around the range that the image leaves to its backing file become its own. */

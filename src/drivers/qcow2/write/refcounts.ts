@@ -289,6 +289,13 @@ function* switchTable(w: WriteState, table: PairTable): Request<PairTable> {
 export function* free(w: WriteState, offset: number, length: number): Request {
   yield* fire(w.device, 'cluster_free');
   try {
+    yield* w.blocks.dependOn(w.l2);
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    // Tables that cannot be written now: nothing says that the clusters are free, and nothing is told of it.
+    return;
+  }
+  try {
     yield* changeRefcounts(w, offset, length, -1);
   } catch (error) {
     if (w.isDead) throw error;

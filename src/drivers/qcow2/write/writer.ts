@@ -10,6 +10,7 @@ import { clearHeader } from './autoclear.ts';
 import { DirtyBitmaps } from './bitmaps.ts';
 import { invalid } from './complaints.ts';
 import { compressGuest } from './compress.ts';
+import { flushedOnce } from './flushed-once.ts';
 import { readGuest } from './read.ts';
 import { recount } from './recount.ts';
 import { resize } from './resize.ts';
@@ -26,6 +27,8 @@ export class Qcow2Writer implements ImageWriter {
   readonly state: WriteState;
   /** A request that changes something has come since the last flush. */
   #changed = false;
+  /** The request around the last flush has ended since: QEMU counts it as one that is not flushed. */
+  #owed = false;
 
   /** Not with an external data file. */
   readonly writeCompressed: ImageWriter['writeCompressed'];
@@ -106,7 +109,7 @@ export class Qcow2Writer implements ImageWriter {
     yield* writeVmState(this.state, offset, bytes);
   }
 
-  *flush(): Request {
+  *flush(inside = false): Request {
     const w = this.state;
     w.alive();
     yield* fire(w.device, 'flush_to_os');
@@ -117,8 +120,9 @@ export class Qcow2Writer implements ImageWriter {
     } finally {
       w.unlock();
     }
-    if (this.#changed) yield* fire(w.device, 'flush_to_disk');
+    if (this.#owed || (this.#changed && !inside)) yield* fire(w.device, 'flush_to_disk');
     w.barrier();
+    this.#owed = inside;
     this.#changed = false;
   }
 
@@ -145,7 +149,8 @@ export class Qcow2Writer implements ImageWriter {
 
 /** Throws ImageError for what QEMU refuses to open for writing. */
 // biome-ignore lint/correctness/useYield: opening is a request for every format alike
-export function* openWriter(device: Device, context: WriteContext): Request<Qcow2Writer> {
+export function* openWriter(file: Device, context: WriteContext): Request<Qcow2Writer> {
+  const device = flushedOnce(file);
   let image = Qcow2Image.open(device, context);
   const { incompatible_features: incompatible, compatible_features: compatible } = image.header;
   const { readOnly = false } = context;
