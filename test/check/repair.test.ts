@@ -164,3 +164,30 @@ describe('what is put at the end of the file', () => {
     expect(Buffer.from(gap).every((byte) => byte === 0)).toBe(true);
   });
 });
+
+describe('an image that does not open', () => {
+  const sample = (name: string): Uint8Array => new Uint8Array(readFileSync(join(SAMPLE_FOLDER, name)));
+
+  it.each([
+    ['a broken bitmap directory', 'bitmaps.qcow2', 0x12010, [9], /mark the bitmaps as stale/],
+    ['an extension that is too long', 'bitmaps.qcow2', 0x74, [0xff], /end the list of header extensions/],
+    ['an L1 table said to be too short', 'plain.qcow2', 0x24, [0, 0, 0, 0], /set l1_size to 1/],
+    ['a compression bit without a type', 'plain.qcow2', 0x4f, [8], /clear the compression type bit/],
+    ['a raw data file that is none', 'plain.qcow2', 0x5f, [2], /the data file is raw/],
+  ])('%s is mended', (_what, name, at, change, says) => {
+    const bytes = sample(name);
+    const good = opened(qcow2Driver, bytes.slice());
+    bytes.set(change, at);
+    expect(opens(qcow2Driver, bytes)).toBe(false);
+    const { done, left, bytes: after } = mended(qcow2Driver, bytes, { what: 'all', freeData: false });
+    expect(done[0]?.change).toMatch(says);
+    expect(['clean', 'leaks']).toContain(verdict(left.report));
+    expect(guestChanges(good, opened(qcow2Driver, after), [])).toEqual([]);
+  });
+
+  it('is left to rescue where what stands in the way cannot be told', () => {
+    const bytes = sample('plain.qcow2');
+    bytes[0x17] = 1;
+    expect(() => mended(qcow2Driver, bytes, { what: 'all', freeData: false })).toThrow(/cluster_bits/);
+  });
+});

@@ -45,6 +45,7 @@ export const CHANGING: ReadonlySet<string> = new Set([
   'next',
   'open-target',
   'redo',
+  'repair',
   'set',
   'setmap',
   'step',

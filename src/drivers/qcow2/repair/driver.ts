@@ -5,6 +5,7 @@
 import { ClusterBitmap } from '../../../bytes/cluster-bitmap.ts';
 import type { Progress } from '../../../bytes/progress.ts';
 import type { Device } from '../../../device/device.ts';
+import { ImageError } from '../../../errors.ts';
 import type { OpenContext } from '../../driver.ts';
 import type { Finding } from '../../finding.ts';
 import type { Proposal, RepairDriver, Repairs } from '../../repair.ts';
@@ -15,6 +16,7 @@ import { BROKEN_STRUCTURE, COUNTS, countMends } from './counts.ts';
 import { entryMends, isAstray } from './entries.ts';
 import { examined } from './examine.ts';
 import { headerMends, markMends } from './header.ts';
+import { refusedRepairs } from './refused.ts';
 import { settle } from './settle.ts';
 import { headerSnapshots, snapshotMends } from './snapshots.ts';
 import { isContested, type Mend, mend, type Patient, STAGES, Workbench } from './work.ts';
@@ -28,7 +30,13 @@ const MOST_APART = 100;
 
 export const qcow2Repair: RepairDriver = {
   *examine(device, context) {
-    const patient = yield* examined(device, context);
+    let patient: Patient;
+    try {
+      patient = yield* examined(device, context);
+    } catch (error) {
+      if (error instanceof ImageError && error.where) return refusedRepairs(device, error);
+      throw error;
+    }
     return yield* repairsOf(patient, context);
   },
 };
