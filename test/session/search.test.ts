@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { runToEnd } from '../../src/bytes/progress.ts';
 import { MemoryDevice } from '../../src/device/memory.ts';
+import type { Lookalike } from '../../src/drivers/driver.ts';
 import { DRIVERS } from '../../src/drivers/registry.ts';
 import { type Hits, search } from '../../src/session/search.ts';
 import { Random, SEED } from '../support/random.ts';
@@ -92,6 +93,25 @@ describe.each(samples())('structures of $name', ({ image }) => {
       }
     }
   });
+});
+
+describe('structures of a file that tells nothing', () => {
+  it.each(samples().filter(({ image }) => image.format !== 'raw' && image.dataDevice === image.device))(
+    '$name: L2 tables are found with a supposed cluster size',
+    ({ image, name }) => {
+      if (name === 'subclusters.qcow2') return;
+      const { clusterSize, device, format } = image;
+      const driver = DRIVERS.find((one) => one.name === format);
+      const lookalike = driver
+        ?.lookalikes?.({ fileSize: device.size, clusterSize })
+        .find((one) => one.name === 'l2') as Lookalike;
+      const sought = { words: 'l2', needle: { kind: 'structure' as const, format, lookalike }, align: clusterSize };
+      const { hits } = runToEnd(search(device, { ...sought, from: 0, to: device.size }, { limit: 10_000 }));
+      const real = [...image.regions()].filter(({ role }) => role === 'l2');
+      const told = real.filter(({ offset }) => mapsData(image, offset, clusterSize));
+      for (const { offset } of told) expect(hits.map((hit) => hit.offset)).toContain(offset);
+    },
+  );
 });
 
 /** Whether some entry of the L2 table leads to a place in the file, and the data lie in the file too. */

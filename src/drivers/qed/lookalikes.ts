@@ -10,8 +10,6 @@ import { Header, LIMITS, MAGIC, ZERO_CLUSTER } from './layout.ts';
 
 /** Entries of a table that are followed, to see what they lead to. */
 const FOLLOWED = 4;
-/** QEMU's clusters of a table, where nothing tells. */
-const USUAL_TABLE = 4;
 
 export function lookalikes(haystack: Haystack): readonly Lookalike[] {
   const shape = shapeOf(haystack);
@@ -43,7 +41,8 @@ function shapeOf({ fileSize, image, clusterSize }: Haystack): Shape | undefined 
     return { fileSize, clusterSize: g.clusterSize, tableBytes: g.tableBytes };
   }
   if (clusterSize === undefined || clusterSize < LIMITS.minCluster) return undefined;
-  return { fileSize, clusterSize, tableBytes: USUAL_TABLE * clusterSize };
+  // How many clusters a table has is not known: each looks like a table of its own.
+  return { fileSize, clusterSize, tableBytes: clusterSize };
 }
 
 function tables(shape: Shape): Lookalike[] {
