@@ -110,7 +110,10 @@ function prepare(shape: Shape, random: Random, folder: string) {
     ...(below ? { backing: { file: join(folder, 'below.raw'), format: 'raw' } } : {}),
   });
   const cluster = Number(shape.options['cluster_size'] ?? 64 * KIB);
-  if (random.chance(0.6)) io(theirs, 'qcow2', [`write -P 9 ${2 * cluster} ${random.int(1, 3 * cluster)}`]);
+  if (random.chance(0.6))
+    io(theirs, 'qcow2', [
+      `write -P 9 ${2 * cluster} ${random.int(1, Math.min(3 * cluster, shape.size - 2 * cluster))}`,
+    ]);
   if (shape.snapshots && random.chance(0.5)) snapshot(theirs, 's');
   copyFileSync(theirs, ours);
   return { theirs, ours, data, below };
