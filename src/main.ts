@@ -139,7 +139,11 @@ async function run(asked: Invocation, host: Debugger, runner: Runner, atPrompt: 
   if (asked.mode === 'once') {
     const { command, image, values } = asked;
     if (!(await confirmed(asked))) return;
-    await runner.once(command, values, image === undefined ? undefined : () => openImage(host, asked, image));
+    await runner.once(
+      command,
+      values,
+      image === undefined ? undefined : () => openImage(host, asked, image, command.opensRefused),
+    );
     return;
   }
   if (asked.mode === 'version' || asked.mode === 'help') return;
@@ -195,8 +199,9 @@ function stays(host: Debugger, farewell: Farewell): boolean {
   return true;
 }
 
-function openImage(host: Debugger, { settings }: Invocation, path: string): void {
-  host.open({ path, format: settings.format, broken: settings.broken });
+function openImage(host: Debugger, { settings }: Invocation, path: string, refusedToo = false): void {
+  const broken = settings.broken || (refusedToo && 'if-refused');
+  host.open({ path, format: settings.format, broken });
 }
 
 /** What a newcomer sees first. In a pipe it goes to standard error: standard output is for results. */

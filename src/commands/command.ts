@@ -38,6 +38,8 @@ interface Declaration<P extends Params, F extends Flags> {
   readonly examples: readonly [Example, ...Example[]];
   /** The kind of view it can be given behind a pipe: `map | setmap`. */
   readonly takes?: MapView['kind'];
+  /** As a subcommand it works on an image that is refused, too. */
+  readonly opensRefused?: true;
   /** A question to ask on a terminal before it runs as a subcommand; undefined: none is needed. */
   confirm?(values: Readonly<Record<string, unknown>>, image: string): string | undefined;
 }

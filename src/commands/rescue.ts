@@ -16,6 +16,7 @@ export const rescue = imageCommand({
   name: 'rescue',
   group: 'inspect',
   place: 'image',
+  opensRefused: true,
   summary: 'Find what is left of an image whose header, tables or refcounts are gone',
   details:
     'Looks through the file for tables and data that nothing leads to any more, and says where each belongs, why, and ' +

@@ -2,7 +2,7 @@
 import type { Progress } from '../bytes/progress.ts';
 import { follows, SURE } from './by-use.ts';
 import type { Volume } from './disk.ts';
-import { inOrder, LARGEST } from './in-order.ts';
+import { type InOrderAnswer, inOrder, LARGEST } from './in-order.ts';
 import type { Solution } from './place.ts';
 import type { Placement, Puzzle } from './puzzle.ts';
 import type { Use } from './use.ts';
@@ -10,7 +10,11 @@ import type { Use } from './use.ts';
 /** Neighbours that must be known before their order means anything. */
 const ENOUGH_PAIRS = 4;
 /** What leaving out a piece costs: a cluster may be no part of the disk at all. */
-const SKIP = { cluster: 4, table: 1000 } as const;
+const SKIP = { cluster: 8, table: 1000 } as const;
+/** How much worse the next best way must be for a cluster: one place that is in use and would stay empty. */
+const SURE_CLUSTER = 2.4;
+/** Pieces put into places at a time; of more than that the first half is kept, and the rest tried again. */
+const WINDOW = 1024;
 
 /** Pieces between two that are known, and the free bases between those. */
 interface Segment {
@@ -31,10 +35,19 @@ export function* byOrder(
   const anchors = anchorsOf(solution);
   const trust = trustIn(puzzle, anchors);
   const placements: Placement[] = [];
+  const isTables = puzzle.span > puzzle.clusterSize;
   for (const segment of segmentsOf(puzzle, solution, trust === 'none' ? [] : longestAscending(anchors))) {
     const fill = trust === 'none' ? byLikeness : inTheirOrder;
     placements.push(...fill(puzzle, segment, use, trust, volumes));
     yield { what: 'placing', done: placements.length, total: puzzle.pieces.length };
+  }
+  if (isTables && trust !== 'none') {
+    // Those that do not lie in the order of the others.
+    const done = new Set(placements.map(({ piece }) => piece));
+    const taken = new Set(placements.map(({ base }) => base));
+    const pieces = solution.left.filter((piece) => !done.has(piece));
+    const bases = solution.free.filter((base) => !taken.has(base));
+    placements.push(...byLikeness(puzzle, { pieces, bases, isHeld: false }, use));
   }
   return placements;
 }
@@ -48,14 +61,15 @@ export function isOrdered(puzzle: Puzzle, solution: Solution): boolean {
   return trustIn(puzzle, anchorsOf(solution)) !== 'none';
 }
 
-function trustIn({ order }: Puzzle, anchors: readonly (readonly [number, number])[]): Trust {
-  let { pairs, ascending } = order;
+function trustIn(puzzle: Puzzle, anchors: readonly (readonly [number, number])[]): Trust {
+  let { pairs, ascending } = puzzle.order;
   for (let i = 1; i < anchors.length; i++) {
     pairs++;
     if ((anchors[i]?.[1] as number) > (anchors[i - 1]?.[1] as number)) ascending++;
   }
   const share = pairs === 0 ? 1 : ascending / pairs;
-  return pairs >= ENOUGH_PAIRS && share > 0.99 ? 'sure' : share >= 0.8 ? 'likely' : 'none';
+  const least = puzzle.span > puzzle.clusterSize ? 0.95 : 0.8;
+  return pairs >= ENOUGH_PAIRS && share > 0.99 ? 'sure' : share >= least ? 'likely' : 'none';
 }
 
 function segmentsOf(puzzle: Puzzle, solution: Solution, frame: readonly (readonly [number, number])[]): Segment[] {
@@ -107,30 +121,72 @@ function inTheirOrder(
   const isTables = puzzle.span > puzzle.clusterSize;
   // Places that nothing is in are left out first: they only make the work larger.
   const places = isTables ? bases : bases.filter((base) => use.gain(pieces[0] as number, base) >= 0);
-  if (places.length === 0 || pieces.length * places.length > LARGEST) return [];
+  if (places.length === 0) return [];
   const isOnly = pieces.length === bases.length && (isHeld || pieces.length === 1);
   const gain = (i: number, j: number): number => use.gain(pieces[i] as number, places[j] as number);
-  const answer = inOrder({
-    pieces: pieces.length,
-    places: places.length,
-    gain,
-    joins: (i) => joins(puzzle, pieces[i - 1] as number, pieces[i] as number),
-    skip: isTables ? SKIP.table : SKIP.cluster,
-  });
+  // Where next to nothing is known of the use of the places, order says nothing either.
+  const known = isTables ? pieces.length : places.filter((_, j) => gain(0, j) > 0).length;
+  if (!isOnly && known * 2 < pieces.length) return [];
+  const answer = windows(puzzle, pieces, places, gain);
+  const sure = isTables ? SURE : SURE_CLUSTER;
+  // As many clusters as the file system has in use in all the places there are for them.
+  const inUse = isTables ? 0 : places.filter((_, j) => gain(0, j) > 1).length;
+  const fitsExactly = inUse === pieces.length;
   return pieces.flatMap((piece, i): Placement[] => {
     const at = answer.place[i] as number;
     const base = places[at];
-    if (base === undefined) return [];
-    const isSure = ((answer.margin[i] as number) >= SURE && trust === 'sure') || isOnly;
+    const says = base === undefined ? 0 : gain(i, at);
+    // Where nothing is known of the use of places, one is as good as another for a cluster.
+    if (base === undefined || (!isTables && !isOnly && says <= 0)) return [];
+    const isSure = ((answer.margin[i] as number) >= sure && trust === 'sure' && (isTables || fitsExactly)) || isOnly;
     const other = places[answer.second[i] as number];
     const evidence = [
       ...(isOnly ? ['exactly as many as free places between two that are known'] : []),
-      ...(gain(i, at) > 0 ? [`${volumes[0]?.name ?? 'the file system'} has this place in use`] : []),
+      ...(says > 0 ? [`${volumes[0]?.name ?? 'the file system'} has this place in use`] : []),
       `${puzzle.noun}s lie in the file in the order of the disk`,
     ];
     const alternatives = other === undefined || isSure ? [] : [other];
     return [{ piece, base, confidence: isSure ? 'high' : 'low', evidence, alternatives }];
   });
+}
+
+/** As `inOrder`, a window of pieces and places after the other where all at once would be too much. */
+function windows(
+  puzzle: Puzzle,
+  pieces: readonly number[],
+  places: readonly number[],
+  gain: (i: number, j: number) => number,
+): Omit<InOrderAnswer, 'pieces'> {
+  const skip = puzzle.span > puzzle.clusterSize ? SKIP.table : SKIP.cluster;
+  const place = new Int32Array(pieces.length).fill(-1);
+  const second = new Int32Array(pieces.length).fill(-1);
+  const margin = new Float64Array(pieces.length);
+  for (let from = 0, low = 0; from < pieces.length && low < places.length; ) {
+    const isAll = (pieces.length - from) * (places.length - low) <= LARGEST;
+    const count = isAll ? pieces.length - from : Math.min(WINDOW, pieces.length - from);
+    const width = isAll ? places.length - low : Math.min(places.length - low, LARGEST / WINDOW);
+    const start = from;
+    const answer = inOrder({
+      pieces: count,
+      places: width,
+      gain: (i, j) => gain(start + i, low + j),
+      joins: (i) => joins(puzzle, pieces[start + i - 1] as number, pieces[start + i] as number),
+      skip,
+    });
+    const kept = isAll ? count : Math.ceil(count / 2);
+    let next = low;
+    for (let i = 0; i < kept; i++) {
+      const at = answer.place[i] as number;
+      margin[from + i] = answer.margin[i] as number;
+      second[from + i] = (answer.second[i] as number) < 0 ? -1 : low + (answer.second[i] as number);
+      if (at < 0) continue;
+      place[from + i] = low + at;
+      next = low + at + 1;
+    }
+    from += kept;
+    low = next;
+  }
+  return { place, second, margin };
 }
 
 /** Without an order: the base that fits best of those still free, the clearest cases first. Tables only. */

@@ -12,6 +12,8 @@ export interface Disk {
   readonly size: number;
   /** Fills `target` from `guest`; false where any of it is not known. */
   read(guest: number, target: Uint8Array): boolean;
+  /** The same, with zeros for what is not known: for what carries a checksum. */
+  guess?(guest: number, target: Uint8Array): void;
 }
 
 /** A part of a disk. Bytes. */
@@ -68,6 +70,15 @@ export interface Claim {
 export function isZero(bytes: Uint8Array): boolean {
   for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return false;
   return true;
+}
+
+/** As `bytesOf`, with zeros for what is not known. The caller has to check a sum. */
+export function guessedBytes(disk: Disk, guest: number, length: number): Uint8Array | undefined {
+  const known = bytesOf(disk, guest, length);
+  if (known || !disk.guess || guest < 0 || guest + length > disk.size) return known;
+  const bytes = new Uint8Array(length);
+  disk.guess(guest, bytes);
+  return bytes;
 }
 
 /** Reads into a fresh array; undefined where the disk does not know. */

@@ -103,6 +103,7 @@ export const DirectoryHead = struct(
 );
 
 const RO_METADATA_CSUM = 0x400;
+const RO_GDT_CSUM = 0x10;
 const INCOMPAT_64BIT = 0x80;
 const INCOMPAT_CSUM_SEED = 0x2000;
 const INCOMPAT_META_BG = 0x10;
@@ -116,6 +117,8 @@ export interface ExtShape {
   readonly descriptorBytes: number;
   readonly inodeBytes: number;
   readonly hasChecksums: boolean;
+  /** Descriptors say how many inodes at the end of a table were never used. */
+  readonly countsUnused: boolean;
   readonly seed: number;
   /** Descriptors stand in one run behind the superblock. */
   readonly isPlain: boolean;
@@ -145,10 +148,21 @@ export function extShape(block: Uint8Array): ExtShape | undefined {
     descriptorBytes: is64 && sb.s_desc_size >= 64 ? sb.s_desc_size : 32,
     inodeBytes: sb.s_rev_level === 0 ? 128 : sb.s_inode_size,
     hasChecksums,
+    countsUnused: (sb.s_feature_ro_compat & (RO_METADATA_CSUM | RO_GDT_CSUM)) !== 0,
     seed: hasSeed ? sb.s_checksum_seed : crc32c(-1, sb.s_uuid),
     isPlain: (sb.s_feature_incompat & INCOMPAT_META_BG) === 0 && sb.s_log_cluster_size === sb.s_log_block_size,
     isVerified: hasChecksums && crc32c(-1, block.subarray(0, 1020)) === sb.s_checksum,
   };
+}
+
+/** Whether a block begins with the descriptor of group 0, its checksum holding. */
+export function isFirstDescriptor(block: Uint8Array, { hasChecksums, seed, descriptorBytes }: ExtShape): boolean {
+  if (!hasChecksums || (block[0] === 0 && block[1] === 0 && block[2] === 0 && block[3] === 0)) return false;
+  const copy = block.slice(0, descriptorBytes);
+  const at = GroupDescriptor.at.bg_checksum;
+  copy.fill(0, at, at + 2);
+  const sum = crc32c(crc32c(seed, new Uint8Array(4)), copy) & 0xffff;
+  return sum === (block[at] as number) + (block[at + 1] as number) * 256;
 }
 
 /** Byte in the file system of the superblock's copy in group `group`. */

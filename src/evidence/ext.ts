@@ -4,9 +4,16 @@
  */
 import { crc32c } from '../bytes/crc.ts';
 import { decode } from '../bytes/struct.ts';
-import { bytesOf, type Claim, type Clue, type Disk, type Usage, type Volume } from './disk.ts';
+import { bytesOf, type Claim, type Clue, type Disk, guessedBytes, type Usage, type Volume } from './disk.ts';
 import { ExtFiles } from './ext-files.ts';
-import { DirectoryHead, type ExtShape, extShape, GroupDescriptor, superOffset } from './ext-layout.ts';
+import {
+  DirectoryHead,
+  type ExtShape,
+  extShape,
+  GroupDescriptor,
+  isFirstDescriptor,
+  superOffset,
+} from './ext-layout.ts';
 
 const BLOCK_UNINIT = 2;
 const INODE_UNINIT = 1;
@@ -46,7 +53,7 @@ export function extVolume(disk: Disk, start: number): Volume | undefined {
   const shape = block && extShape(block);
   if (!shape || shape.groups > MOST_GROUPS || !shape.isPlain) return undefined;
   const groups = readGroups(disk, start, shape);
-  return groups && new ExtVolume(disk, start, shape, groups);
+  return groups ? new ExtVolume(disk, start, shape, groups) : new BareVolume(start, shape);
 }
 
 function readGroups(disk: Disk, start: number, shape: ExtShape): Group[] | undefined {
@@ -83,6 +90,33 @@ function parseGroups(table: Uint8Array, shape: ExtShape): Group[] | undefined {
     groups.push(group);
   }
   return groups;
+}
+
+/** A file system whose descriptors are not known yet: they are all that can be told from their content. */
+class BareVolume implements Volume {
+  readonly name = 'ext file system';
+  readonly start: number;
+  readonly length: number;
+  readonly #shape: ExtShape;
+
+  constructor(start: number, shape: ExtShape) {
+    this.start = start;
+    this.length = shape.blocks * shape.blockBytes;
+    this.#shape = shape;
+  }
+
+  usage(): Usage {
+    return 'unknown';
+  }
+
+  *claims(cluster: Uint8Array): Generator<Claim> {
+    const { blockBytes, super: sb } = this.#shape;
+    for (let at = 0; at + blockBytes <= cluster.length; at += blockBytes) {
+      if (!isFirstDescriptor(cluster.subarray(at, at + blockBytes), this.#shape)) continue;
+      const guest = this.start + (sb.s_first_data_block + 1) * blockBytes - at;
+      yield { guest, what: 'the checksum of the descriptor of group 0 holds', isStrong: true };
+    }
+  }
 }
 
 class ExtVolume implements Volume {
@@ -164,6 +198,8 @@ class ExtVolume implements Volume {
       if (block === blockBitmap) return flags & BLOCK_UNINIT ? 'maybe' : 'used';
       if (block === inodeBitmap) return flags & INODE_UNINIT ? 'maybe' : 'used';
       if (block < inodeTable || block >= inodeTable + tableBlocks) continue;
+      // Without a count of what was never used, any of it may be.
+      if (!this.#shape.countsUnused) return 'maybe';
       const used = ((sb.s_inodes_per_group - unusedInodes) * inodeBytes) / blockBytes;
       return flags & INODE_UNINIT || block >= inodeTable + used ? 'maybe' : 'used';
     }
@@ -185,10 +221,9 @@ class ExtVolume implements Volume {
     if (known) return known;
     const { blockBitmap, flags, blockSum } = this.#groups[group] as Group;
     const { blockBytes, seed, hasChecksums, super: sb } = this.#shape;
-    const bytes =
-      flags & BLOCK_UNINIT
-        ? new Uint8Array(blockBytes)
-        : bytesOf(this.#disk, this.start + blockBitmap * blockBytes, blockBytes);
+    const at = this.start + blockBitmap * blockBytes;
+    const read = hasChecksums ? guessedBytes : bytesOf;
+    const bytes = flags & BLOCK_UNINIT ? new Uint8Array(blockBytes) : read(this.#disk, at, blockBytes);
     if (!bytes) return undefined;
     if (hasChecksums && !(flags & BLOCK_UNINIT)) {
       const sum = crc32c(seed, bytes.subarray(0, sb.s_clusters_per_group / 8));

@@ -1,7 +1,7 @@
 /** GPT and MBR: where they must stand, and the partitions they name. */
 import { crc32 } from '../bytes/crc.ts';
 import { bytes, decode, type Infer, struct, u8, u32, u64 } from '../bytes/struct.ts';
-import { bytesOf, type Clue, type Disk, type Partition } from './disk.ts';
+import { bytesOf, type Clue, type Disk, guessedBytes, type Partition } from './disk.ts';
 
 const SECTOR = 512;
 
@@ -72,7 +72,7 @@ export function partitionClue(sector: Uint8Array, at: number): Clue | undefined 
     what: isProtective ? 'a protective MBR is the first sector of a disk' : 'an MBR is the first sector of a disk',
     at,
     guest: 0,
-    isStrong: isProtective,
+    isStrong: true,
   };
 }
 
@@ -111,7 +111,7 @@ export function partitionsOf(disk: Disk): Partition[] {
 
 function gptPartitions(disk: Disk, gpt: Gpt): Partition[] | undefined {
   if (gpt.entries > 1024 || gpt.entry_size < 128 || gpt.entry_size > 4096) return undefined;
-  const table = bytesOf(disk, gpt.entries_lba * SECTOR, gpt.entries * gpt.entry_size);
+  const table = guessedBytes(disk, gpt.entries_lba * SECTOR, gpt.entries * gpt.entry_size);
   if (!table || crc32(table) !== gpt.entries_crc32) return undefined;
   const partitions: Partition[] = [];
   for (let i = 0; i < gpt.entries; i++) {

@@ -9,6 +9,7 @@
 import type { Progress } from '../bytes/progress.ts';
 import { byOrder, isOrdered } from './by-order.ts';
 import { behindOthers, byUse } from './by-use.ts';
+import type { Volume } from './disk.ts';
 import { type Placement, type Puzzle, PuzzleDisk } from './puzzle.ts';
 import { fitOf } from './use.ts';
 import { ContentVotes } from './votes.ts';
@@ -28,25 +29,34 @@ export function* place(puzzle: Puzzle): Generator<Progress, Placed> {
   const state = new Solution(puzzle);
   const votes = yield* ContentVotes.of(puzzle);
   const isTables = puzzle.span > puzzle.clusterSize;
+  let volumes: readonly Volume[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const before = state.count;
-    const { fresh, volumes } = yield* votes.round(state);
-    state.add(fresh);
-    if (isTables && fresh.length === 0) {
-      state.add(yield* byUse(state, fitOf(puzzle, volumes)));
-      state.add(behindOthers(puzzle, state).filter(({ confidence }) => confidence === 'high'));
+    const said = yield* votes.round(state);
+    ({ volumes } = said);
+    state.add(said.fresh);
+    if (said.fresh.length > 0) continue;
+    const fit = fitOf(puzzle, volumes);
+    if (isTables) {
+      state.add(yield* byUse(state, fit));
+      state.add(onlySure(behindOthers(puzzle, state)));
     }
+    // What is sure by order may be the very table that says what else is in use.
+    if (state.count === before) state.add(onlySure(yield* byOrder(puzzle, state, fit, volumes)));
     if (state.count === before) break;
   }
-  const volumes = votes.volumes(state);
-  const use = fitOf(puzzle, volumes);
+  const fit = fitOf(puzzle, volumes);
   if (isTables && !isOrdered(puzzle, state)) state.add(behindOthers(puzzle, state));
-  state.add(yield* byOrder(puzzle, state, use, volumes));
+  state.add(yield* byOrder(puzzle, state, fit, volumes));
   return {
     placements: [...state.placements].sort((a, b) => a.base - b.base),
     found: volumes.map(({ name, start }) => `${name} at guest 0x${start.toString(16)}`),
     left: state.left,
   };
+}
+
+function onlySure(placements: readonly Placement[]): Placement[] {
+  return placements.filter(({ confidence }) => confidence === 'high');
 }
 
 /** What is placed so far. */

@@ -64,6 +64,14 @@ export class PuzzleDisk implements Disk {
   }
 
   read(guest: number, target: Uint8Array): boolean {
+    return this.#read(guest, target, false);
+  }
+
+  guess(guest: number, target: Uint8Array): void {
+    this.#read(guest, target, true);
+  }
+
+  #read(guest: number, target: Uint8Array, guesses: boolean): boolean {
     const { span, clusterSize } = this.#puzzle;
     for (let at = 0; at < target.length; ) {
       const base = Math.floor((guest + at) / span) * span;
@@ -71,7 +79,9 @@ export class PuzzleDisk implements Disk {
       const lost = this.#free.has(base);
       const room = lost ? clusterSize - inCluster : span - ((guest + at) % span);
       const part = target.subarray(at, at + Math.min(room, target.length - at));
-      if (!(lost ? this.#readPiece(base, guest + at, part) : this.#puzzle.disk.read(guest + at, part))) return false;
+      const isKnown = lost ? this.#readPiece(base, guest + at, part) : this.#puzzle.disk.read(guest + at, part);
+      if (!isKnown && !guesses) return false;
+      if (!isKnown) part.fill(0);
       at += part.length;
     }
     return true;

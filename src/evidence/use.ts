@@ -3,9 +3,9 @@ import type { Volume } from './disk.ts';
 import type { Puzzle } from './puzzle.ts';
 
 /** Natural logarithms: a mapped cluster where something is in use, may be, or is free; and one in use that is not mapped. */
-const USED = 2;
+const USED = 3;
 const MAYBE = 0.5;
-const FREE = -3;
+const FREE = -4;
 const MISSING = -2;
 
 export interface Use {

@@ -3,7 +3,7 @@
  * table that tells what another one is.
  */
 import type { Progress } from '../bytes/progress.ts';
-import type { Device } from '../device/device.ts';
+import { type Device, readBytes } from '../device/device.ts';
 import { type Claim, type Clue, isZero, type Volume } from './disk.ts';
 import type { Solution } from './place.ts';
 import type { Piece, Placement, Puzzle } from './puzzle.ts';
@@ -238,7 +238,7 @@ function winners(puzzle: Puzzle, votes: readonly Votes[], placed: Solution): Pla
   }
   return [...wanted].flatMap(([base, claims]): Placement[] => {
     const [best, rival] = claims.sort((a, b) => b.weight - a.weight);
-    if (!best || (rival && rival.weight * 2 > best.weight)) return [];
+    if (!best || (rival && rival.weight * 2 > best.weight && !areSame(puzzle, best.piece, rival.piece))) return [];
     const evidence = votes[best.piece]?.get(base)?.evidence ?? [];
     return [
       {
@@ -250,6 +250,13 @@ function winners(puzzle: Puzzle, votes: readonly Votes[], placed: Solution): Pla
       },
     ];
   });
+}
+
+/** Two clusters with the same bytes: whichever goes where, the guest reads the same. */
+function areSame({ device, clusterSize, span, pieces }: Puzzle, a: number, b: number): boolean {
+  if (span > clusterSize) return false;
+  const [one, other] = [a, b].map((piece) => readBytes(device, (pieces[piece] as Piece).host, clusterSize));
+  return Buffer.compare(one as Uint8Array, other as Uint8Array) === 0;
 }
 
 /** Nothing of it lies behind the disk's end. */

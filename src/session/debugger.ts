@@ -8,7 +8,7 @@ import type { TranscriptFile } from '../host/transcript-file.ts';
 import type { Exploration } from './crash.ts';
 import type { FollowPolicy } from './follow.ts';
 import type { RunningLesson } from './lesson.ts';
-import { Session } from './session.ts';
+import { Session, type SessionOptions } from './session.ts';
 
 export interface OpenRequest {
   readonly path: string;
@@ -18,7 +18,7 @@ export interface OpenRequest {
   /** The id of the secret that unlocks it. */
   readonly keySecret?: string;
   /** Opens an image that its driver refuses, as far as it has named fields. */
-  readonly broken?: boolean;
+  readonly broken?: SessionOptions['broken'];
   /** Bytes of staged pages kept in memory. */
   readonly memoryLimit?: number;
 }

@@ -50,8 +50,8 @@ export interface SessionOptions {
   readonly follow?: FollowPolicy;
   /** Unlocks the image, and encrypted ones below it. */
   readonly passphrase?: Uint8Array;
-  /** An image that its driver refuses is opened all the same, as far as it has named fields. */
-  readonly broken?: boolean;
+  /** An image that its driver refuses is opened all the same, as far as it has named fields; a file of no format too, as raw bytes, where it is `if-refused`. */
+  readonly broken?: boolean | 'if-refused';
   /** Bytes of staged pages kept in memory; what is more goes to a temporary file. */
   readonly memoryLimit?: number;
 }
@@ -93,7 +93,7 @@ export class Session {
     try {
       refuseJournal(file, path);
       const driver = format === undefined ? probe(file) : driverNamed(format);
-      if (broken && format === undefined) refuseFormless(file, driver);
+      if (broken === true && format === undefined) refuseFormless(file, driver);
       return new Session(file, driver, options);
     } catch (error) {
       const advice = isRefusal(error) && !broken ? advised(error, adviceFor(file, error)) : error;

@@ -1,10 +1,10 @@
 /** Images spoilt on purpose, what Platter finds in them, and what real `qemu-img check -r all` makes of a copy. */
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { runToEnd } from '../../src/bytes/progress.ts';
 import { MemoryDevice } from '../../src/device/memory.ts';
 import { driverNamed } from '../../src/drivers/registry.ts';
 import type { Findings } from '../../src/drivers/rescue.ts';
-import { check, identical, judged, run } from '../support/qemu.ts';
+import { check, judged, run } from '../support/qemu.ts';
 
 export type Spoil = (bytes: Buffer) => void;
 
@@ -97,5 +97,3 @@ export const SPOILS: Readonly<Record<string, Spoil>> = {
     bytes.fill(0xff, l1, l1 + l1Bytes);
   },
 };
-
-export { copyFileSync, identical };
