@@ -1,6 +1,7 @@
 /** `discard`: the image is as it is in the file again; or, with a range, the guest needs those bytes no more. */
+import type { Progress } from '../bytes/progress.ts';
 import { ImageError } from '../errors.ts';
-import { pieceEnd } from '../session/guest.ts';
+import { pieceEnd, refuseInvalid } from '../session/guest.ts';
 import type { Session } from '../session/session.ts';
 import { imageCommand } from './command.ts';
 import { guestStep } from './guest-change.ts';
@@ -40,8 +41,15 @@ export const discard = imageCommand({
   },
 });
 
-function discardBytes(session: Session, line: string, offset: number, length: number, quiet: boolean) {
-  return guestStep(
+function* discardBytes(
+  session: Session,
+  line: string,
+  offset: number,
+  length: number,
+  quiet: boolean,
+): Generator<Progress, View> {
+  yield* refuseInvalid(session, offset, length);
+  return yield* guestStep(
     session,
     'discard',
     line,

@@ -2,7 +2,7 @@
 import { hex, sizeText } from '../bytes/size.ts';
 import { ImageError } from '../errors.ts';
 import { readWhole } from '../host/read-whole.ts';
-import { type GuestWork, pieceEnd } from '../session/guest.ts';
+import { type GuestWork, pieceEnd, refuseInvalid } from '../session/guest.ts';
 import { imageCommand } from './command.ts';
 import { guestStep } from './guest-change.ts';
 import { byte, file, flag, flagWith, list, offset, size } from './params.ts';
@@ -71,6 +71,7 @@ export const write = imageCommand({
     checkFlags(values);
     const { offset: from, lengths, quiet, csv } = values;
     const total = lengths.reduce((sum, one) => sum + one, 0);
+    if (!values.vmstate) yield* refuseInvalid(session, from, total);
     const work = values.zeroes ? zeroing(values, total) : writing(values, total);
     return yield* guestStep(session, 'write', line, work, () => {
       if (quiet) return NOTHING;

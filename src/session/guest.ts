@@ -5,6 +5,7 @@
  *  1. Nothing is changed where a part of the disk lies in a file that is not staged: an external data file.
  *  2. Nothing is read or changed where the answer would need a backing file that is not open.
  */
+import { INVALID } from '../bytes/extents.ts';
 import type { Progress } from '../bytes/progress.ts';
 import { hex } from '../bytes/size.ts';
 import type { Device } from '../device/device.ts';
@@ -29,6 +30,8 @@ export type Changed<T> = { readonly done: true; readonly value: T } | { readonly
 /** Where a change stops: at its breakpoints, at the next instant whatever it is, or not at all. */
 export type Until = 'breakpoint' | 'instant' | 'end';
 
+/** Bytes: what ext4 holds in one file. */
+const LONGEST_FILE = 2 ** 44;
 /** Bytes: requests are cut at multiples of this, so that long ones can be cancelled. */
 const PIECE = 64 * 2 ** 20;
 
@@ -61,6 +64,30 @@ export function readVmState(session: Session, offset: number, target: Uint8Array
 /** Throws ImageError `past-end` unless the range lies inside the disk. */
 export function checkGuestRange(session: Session, offset: number, length: number): void {
   new Disk(session.image).checkRange(offset, length);
+}
+
+/**
+ * What the image says of the range must make sense before it is changed: an entry that points behind the file's end, or
+ * into the middle of nowhere, would be followed there. Throws ImageError `invalid-entry`.
+ */
+export function* refuseInvalid({ image }: Session, offset: number, length: number): Generator<Progress, void> {
+  const to = Math.min(offset + length, image.size);
+  if (offset >= to) return;
+  for (const { count, kind, guest, unit } of image.mappings(offset, to, 'mapped')) {
+    const i = kind.subarray(0, count).indexOf(INVALID);
+    if (i >= 0) throw unclear(image, Math.max((guest[i] as number) * unit, offset));
+    yield { what: 'looking at entries', done: count, total: count };
+  }
+}
+
+function unclear(image: Image, at: number): ImageError {
+  const { fault, host } = image.getMapping(at);
+  return new ImageError({
+    code: 'invalid-entry',
+    class: 'consistency',
+    what: `guest offset ${hex(at)} cannot be changed: ${fault ?? `its entry points to ${hex(host ?? 0)}`}`,
+    tryThis: 'check, then repair',
+  });
 }
 
 /** The end of the piece that begins at `at`: the next multiple of 64 MiB, or `end`. */
@@ -179,15 +206,28 @@ class ListeningDevice implements Device {
   }
 
   write(offset: number, bytes: Uint8Array, what?: string): void {
+    this.#refuseLonger(offset + bytes.length);
     this.#device.write(offset, bytes, what);
   }
 
   resize(size: number): void {
+    this.#refuseLonger(size);
     this.#device.resize(size);
   }
 
   flush(): void {
     this.#device.flush();
+  }
+
+  /** A broken table can point anywhere: what no file can hold is not staged either, for no commit could end. */
+  #refuseLonger(size: number): void {
+    if (size <= Math.max(LONGEST_FILE, this.size)) return;
+    throw new ImageError({
+      code: 'file-too-large',
+      class: 'range',
+      what: `the file would be ${size} bytes long, more than the ${LONGEST_FILE} that a file can have`,
+      tryThis: 'check, then repair',
+    });
   }
 
   event(event: DeviceEvent): Suspension | undefined {

@@ -123,6 +123,21 @@ describe('guest bytes at the prompt', () => {
       );
     }));
 
+  it('are not changed through tables that make no sense', () =>
+    withSamples(async (folder) => {
+      const typing = new Typing(join(folder, 'start.qcow2'));
+      await typing.type('set l2[0][0] 0x123456000');
+      const looked = await typing.type('write 0 512', 'write -z 0 4k', 'discard 0 64k');
+      expect(looked.text.match(/guest offset 0x0 cannot be changed/g)).toHaveLength(3);
+      expect((await typing.type('write 4k 512')).well).toBe(true);
+      // A refcount block that lies where no file ends.
+      await typing.type('goto 0', 'set refcount_table[0] 0x46000000000000');
+      const lost = await typing.type('write 4M 4k');
+      expect(lost.well, lost.text).toBe(false);
+      expect(typing.host.current().image.device.size).toBeLessThan(2 ** 44);
+      typing.end();
+    }));
+
   it('keep to the follow policy', () =>
     withSamples(async (folder) => {
       const names = ['zero-base.raw', 'zero.qcow2'];
