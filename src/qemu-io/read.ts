@@ -85,7 +85,7 @@ export const read: Command = {
       return false;
     }
     if (fromVmState && !areSectors(voice, offset, length)) return false;
-    const bytes = new Uint8Array(length.value);
+    const bytes = shell.scratch(length.value);
     const outcome = timed(shell, () =>
       fromVmState ? shell.volume.readVmState(offset.value, bytes) : shell.volume.read(offset.value, bytes),
     );
@@ -126,7 +126,7 @@ export const readv: Command = {
     );
     const range = operands && rangeOf(voice, 'readv', operands);
     if (!range) return false;
-    const bytes = new Uint8Array(range.length);
+    const bytes = shell.scratch(range.length);
     const outcome = timed(shell, () => shell.volume.read(range.offset.value, bytes));
     if (outcome.error !== undefined) {
       voice.say(`readv failed: ${outcome.error}\n`);

@@ -9,6 +9,9 @@ import type { Secrets } from './secrets.ts';
 import type { Voice } from './voice.ts';
 import type { Volume } from './volume.ts';
 
+/** Kept from one request to the next at most, bytes. */
+const SCRATCH = 8 * 1024 * 1024;
+
 export class Shell {
   readonly voice: Voice;
   readonly requests: Requests;
@@ -18,11 +21,19 @@ export class Shell {
   /** What `open` begins with. */
   readonly plain: Flags = PLAIN;
   leaving = false;
+  #scratch = new Uint8Array(0);
   #volume: Volume | undefined;
 
   constructor(voice: Voice, waitForEver: () => never) {
     this.voice = voice;
     this.requests = new Requests(waitForEver);
+  }
+
+  /** Memory for one request that is waited for, of any contents: until the next one asks. `length`: bytes. */
+  scratch(length: number): Uint8Array {
+    if (length > SCRATCH) return new Uint8Array(length);
+    if (this.#scratch.length < length) this.#scratch = new Uint8Array(Math.min(SCRATCH, 2 * length));
+    return this.#scratch.subarray(0, length);
   }
 
   get isOpen(): boolean {

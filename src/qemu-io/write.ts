@@ -109,7 +109,7 @@ export const write: Command = {
       return false;
     }
     if ((wished.toVmState || wished.compressed) && !areSectors(voice, offset, length)) return false;
-    const bytes = wished.zeroes ? new Uint8Array(0) : contents(voice, wished, length.value);
+    const bytes = wished.zeroes ? new Uint8Array(0) : contents(shell, wished, length.value);
     if (!bytes) return false;
     const outcome = timed(shell, () => requestOf(shell.volume, wished, offset.value, length.value, bytes));
     if (outcome.error !== undefined) {
@@ -130,9 +130,10 @@ function requestOf(volume: Volume, wished: Wishes, offset: number, length: numbe
 }
 
 /** `length` bytes of the pattern or of the file, over and over; undefined when complained of. */
-function contents(voice: Voice, wished: Wishes, length: number): Uint8Array | undefined {
-  if (wished.file === undefined) return new Uint8Array(length).fill(wished.pattern);
-  const bytes = new Uint8Array(length);
+function contents(shell: Shell, wished: Wishes, length: number): Uint8Array | undefined {
+  const { voice } = shell;
+  const bytes = shell.scratch(length);
+  if (wished.file === undefined) return bytes.fill(wished.pattern);
   const answer = readPattern(fromBinary(wished.file), bytes);
   if (typeof answer === 'object') {
     voice.grumble(`${wished.file}: ${strerror(answer.errno)}\n`);
@@ -166,7 +167,7 @@ export const writev: Command = {
     const range = operands && rangeOf(voice, 'writev', operands);
     if (!range) return false;
     const { offset, length } = range;
-    const bytes = new Uint8Array(length).fill(wished.pattern);
+    const bytes = shell.scratch(length).fill(wished.pattern);
     const outcome = timed(shell, () => shell.volume.write(offset.value, bytes, wished.throughCaches));
     if (outcome.error !== undefined) {
       voice.say(`writev failed: ${outcome.error}\n`);
