@@ -38,7 +38,7 @@ interface Declaration<P extends Params, F extends Flags> {
   readonly examples: readonly [Example, ...Example[]];
   /** The kind of view it can be given behind a pipe: `map | setmap`. */
   readonly takes?: MapView['kind'];
-  /** As a subcommand it works on an image that is refused, too. */
+  /** As `onRefused`, and as a subcommand it opens such an image by itself. */
   readonly opensRefused?: true;
   /** A question to ask on a terminal before it runs as a subcommand; undefined: none is needed. */
   confirm?(values: Readonly<Record<string, unknown>>, image: string): string | undefined;
@@ -78,7 +78,7 @@ export function imageCommand<const P extends Params, const F extends Flags>(decl
   const { run, runOnce, onRefused, ...rest } = declared;
   const sessionOf = (host: Debugger): Session => {
     const session = host.current();
-    if (!onRefused && declared.group !== 'session') needGuest(session, declared.name);
+    if (!onRefused && !declared.opensRefused && declared.group !== 'session') needGuest(session, declared.name);
     return session;
   };
   return {

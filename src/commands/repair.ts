@@ -18,6 +18,7 @@ export const repair = imageCommand({
   name: 'repair',
   group: 'inspect',
   place: 'image',
+  opensRefused: true,
   summary: 'Say what could be mended, what that would change and lose, and mend what is chosen',
   details:
     'Without anything: proposals for what `check` finds, numbered, each with its change, what would be lost by it, and ' +
