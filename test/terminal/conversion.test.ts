@@ -69,7 +69,8 @@ describeWithQemu('a conversion by hand on the screen', () => {
     // The cells end where the first row is empty; the legend comes after that.
     const cells = (): string => rowsOf(terminal, 'Clusters').join('\n').split('target qed')[1]?.split('\n\n')[0] ?? '';
     const count = (glyphs: RegExp): number => [...cells().matchAll(glyphs)].length;
-    const [data, changed] = [/[█▆]/g, /▆/g];
+    // The cursor frames the block it is on.
+    const [data, changed] = [/[█▆■]/g, /[▆■]/g];
     await terminal.until((screen) => panelOf(screen, 'Steps').rows.some((row) => row.includes('> 2  setmap')));
     await terminal.until(() => count(changed) === 4);
     expect(count(data)).toBe(4);

@@ -19,7 +19,7 @@ describe('at every size', () => {
     expect(faultsOf(terminal.screen(), 5)).toEqual([]);
     expect(terminal.cursor().y).toBe(37);
     expect(terminal.screen()[39]).toMatch(/Tab complete.*\? keys/);
-    expect(panelOf(terminal.screen(), 'Clusters').rows[0]).toMatch(/^HRr12█+/);
+    expect(panelOf(terminal.screen(), 'Clusters').rows[0]).toMatch(/^HRr12■█+/);
   });
 
   it('80x24: one panel over the transcript, and F2 to F6 choose which', async () => {
