@@ -1,6 +1,6 @@
 /**
- * Disks with real partition tables and file systems, made by real programs: small, and the same in every run but for the
- * times and identifiers that those programs put in.
+ * Disks with real partition tables and file systems, made by real programs: small, and the same in every run but for
+ * some times, and what mkntfs makes up.
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -29,7 +29,7 @@ const TOOLS = ['mkfs.ext4', 'mkfs.vfat', 'mkntfs', 'ntfscp', 'mcopy', 'sgdisk'];
 const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
 
 function tool(name: string, args: readonly string[], input?: string): void {
-  const env = { ...process.env, PATH, MTOOLS_SKIP_CHECK: '1', LC_ALL: 'C' };
+  const env = { ...process.env, PATH, MTOOLS_SKIP_CHECK: '1', LC_ALL: 'C', E2FSPROGS_FAKE_TIME: '1700000000' };
   const done = spawnSync(name, args, { env, input, encoding: 'utf8', timeout: 60_000 });
   if (done.error || done.status !== 0) throw new Error(`${name} ${args.join(' ')}: ${done.error ?? done.stderr}`);
 }
@@ -57,6 +57,9 @@ function tree(folder: string): string[] {
   return files;
 }
 
+const IDENTIFIER = '7d5f0c3e-58a1-4b7e-9d42-3c1f6a0b9e21';
+const SAME_EXT = ['-U', IDENTIFIER, '-E', `hash_seed=${IDENTIFIER}`];
+
 /** The disk, in memory. */
 export function makeDisk(folder: string, { table, fs, megabytes }: Kind): MemoryDevice {
   rmSync(join(folder, 'tree'), { recursive: true, force: true });
@@ -65,8 +68,9 @@ export function makeDisk(folder: string, { table, fs, megabytes }: Kind): Memory
   const first = table === 'none' ? 0 : 2048;
   const sectors = megabytes * 2048 - first - (table === 'gpt' ? 33 : 0);
   sized(part, sectors * 512);
-  if (fs === 'ext4') tool('mkfs.ext4', ['-q', '-F', '-b', '4096', '-d', join(folder, 'tree'), part]);
-  if (fs === 'ext2') tool('mkfs.ext4', ['-q', '-F', '-t', 'ext2', '-b', '1024', '-d', join(folder, 'tree'), part]);
+  if (fs === 'ext4') tool('mkfs.ext4', [...SAME_EXT, '-q', '-F', '-b', '4096', '-d', join(folder, 'tree'), part]);
+  if (fs === 'ext2')
+    tool('mkfs.ext4', [...SAME_EXT, '-q', '-F', '-t', 'ext2', '-b', '1024', '-d', join(folder, 'tree'), part]);
   if (fs === 'fat32' || fs === 'fat16') {
     tool('mkfs.vfat', ['-F', fs.slice(3), '-i', '12345678', part]);
     tool('mcopy', [
@@ -85,7 +89,7 @@ export function makeDisk(folder: string, { table, fs, megabytes }: Kind): Memory
   if (table === 'gpt') {
     const whole = join(folder, 'whole.raw');
     sized(whole, megabytes * 2 ** 20);
-    tool('sgdisk', ['-n', '1:2048:0', whole]);
+    tool('sgdisk', ['-n', '1:2048:0', '-u', `1:${IDENTIFIER}`, '-U', IDENTIFIER, whole]);
     putSparse(disk, readFileSync(whole), 0);
   }
   if (table === 'mbr') disk.write(0, mbr(first, sectors));
