@@ -6,8 +6,8 @@ import { hex } from '../../bytes/size.ts';
 import type { Where } from '../../errors.ts';
 import type { Finding } from '../finding.ts';
 import type { HeaderExtension } from './extensions.ts';
-import type { Header } from './header.ts';
-import { EXTENSION, Extension, FeatureName, HeaderCompression, HeaderV3 } from './layout.ts';
+import { type Header, whereField } from './header.ts';
+import { EXTENSION, Extension, FeatureName, HeaderCompression } from './layout.ts';
 
 type Note = Omit<Finding, 'severity' | 'qemuCount'>;
 
@@ -22,7 +22,7 @@ export function* featureNotes(header: Header): Generator<Note> {
     yield {
       code: 'unknown-compatible-features',
       class: 'reserved',
-      where: whereV3('compatible_features'),
+      where: whereField('compatible_features'),
       what: `compatible_features has unknown bits (${compatible.unknown.join(', ')})`,
       means: 'a newer program knows more of this image; it reads the same without that',
     };
@@ -31,7 +31,7 @@ export function* featureNotes(header: Header): Generator<Note> {
     yield {
       code: 'unknown-autoclear-features',
       class: 'reserved',
-      where: whereV3('autoclear_features'),
+      where: whereField('autoclear_features'),
       what: `autoclear_features has unknown bits (${autoclear.unknown.join(', ')})`,
       means: 'a newer program keeps more in this image; whoever writes it next must clear them',
     };
@@ -61,7 +61,7 @@ export function* externalNotes(header: Header): Generator<Note> {
   yield {
     code: 'raw-data-file-with-backing',
     class: 'consistency',
-    where: whereV3('autoclear_features'),
+    where: whereField('autoclear_features'),
     what: 'autoclear_features bit 1 says that the data file alone is the whole disk, but there is a backing file, expected none',
     means: 'who reads the data file by itself misses what only the backing file has',
   };
@@ -113,13 +113,4 @@ function unusedBecause(header: Header, type: number): string | undefined {
 
 function whereOf({ offset, length }: HeaderExtension, index: number): Where {
   return { offset, length: Extension.size + length, path: `extension[${index}]`, spec: Extension.spec };
-}
-
-function whereV3(field: keyof typeof HeaderV3.at): Where {
-  return {
-    offset: HeaderV3.at[field],
-    length: HeaderV3.fields[field].size,
-    path: `header.${field}`,
-    spec: HeaderV3.spec,
-  };
 }

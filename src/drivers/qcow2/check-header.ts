@@ -2,12 +2,11 @@
  * Rules of the header that do not stop an image from being opened: QEMU does not look at any of them.
  */
 import { hex } from '../../bytes/size.ts';
-import type { Where } from '../../errors.ts';
 import type { Finding, FindingLog, Severity } from '../finding.ts';
 import { extensionNotes, externalNotes, featureNotes } from './check-extensions.ts';
 import { extensionOf } from './extensions.ts';
-import type { Header } from './header.ts';
-import { EXTENSION, HeaderV2, HeaderV3 } from './layout.ts';
+import { type Header, whereField } from './header.ts';
+import { EXTENSION, HeaderV2 } from './layout.ts';
 
 export function checkHeader(log: FindingLog, header: Header): void {
   for (const [severity, finding] of headerFindings(header)) log.add({ ...finding, severity, qemuCount: 0 });
@@ -22,7 +21,7 @@ function* headerFindings(header: Header): Generator<HeaderFinding> {
       {
         code: 'header-length-align',
         class: 'align',
-        where: whereV3('header_length'),
+        where: whereField('header_length'),
         what: `header_length is ${header.header_length}, a multiple of 8 required`,
         means: 'QEMU takes it as it is; another program may look for the extensions elsewhere',
       },
@@ -34,7 +33,7 @@ function* headerFindings(header: Header): Generator<HeaderFinding> {
       {
         code: 'size-not-in-sectors',
         class: 'size',
-        where: whereV2('size'),
+        where: whereField('size'),
         what: `size is ${header.size} bytes, expected a multiple of 512`,
         means: 'the bytes of the last, incomplete sector are not part of the disk',
       },
@@ -47,7 +46,7 @@ function* headerFindings(header: Header): Generator<HeaderFinding> {
       {
         code: 'backing-name-overlap',
         class: 'overlap',
-        where: whereV2('backing_file_offset'),
+        where: whereField('backing_file_offset'),
         what: `backing_file_offset is ${hex(header.backing_file_offset)}, inside the header, expected at least ${hex(end)}`,
         means: 'the name of the backing file and fields of the header are the same bytes',
       },
@@ -59,7 +58,7 @@ function* headerFindings(header: Header): Generator<HeaderFinding> {
       {
         code: 'refcount-table-clusters-range',
         class: 'range',
-        where: whereV2('refcount_table_clusters'),
+        where: whereField('refcount_table_clusters'),
         what: 'refcount_table_clusters is 0, at least 1 required',
         means: 'no cluster has a refcount: QEMU opens the image for a check only',
       },
@@ -78,7 +77,7 @@ function* featureFindings(header: Header): Generator<HeaderFinding> {
       {
         code: 'dirty',
         class: 'dirty',
-        where: whereV3('incompatible_features'),
+        where: whereField('incompatible_features'),
         what: 'the dirty bit is set: the image was not closed, so refcounts may be wrong',
         means: 'the next program that opens it for writing repairs it',
       },
@@ -90,7 +89,7 @@ function* featureFindings(header: Header): Generator<HeaderFinding> {
       {
         code: 'marked-corrupt',
         class: 'dirty',
-        where: whereV3('incompatible_features'),
+        where: whereField('incompatible_features'),
         what: 'the corrupt bit is set: a program found the image corrupt and stopped writing to it',
         means: 'it can be opened read-only until it is repaired',
       },
@@ -103,7 +102,7 @@ function* featureFindings(header: Header): Generator<HeaderFinding> {
     {
       code: hasBitmaps ? 'bitmaps-stale' : 'bitmaps-without-extension',
       class: 'consistency',
-      where: whereV3('autoclear_features'),
+      where: whereField('autoclear_features'),
       what: hasBitmaps
         ? 'there is a bitmaps extension, but autoclear_features bit 0 is clear: the bitmaps are stale'
         : 'autoclear_features bit 0 says that bitmaps are consistent, but there is no bitmaps extension',
@@ -112,22 +111,4 @@ function* featureFindings(header: Header): Generator<HeaderFinding> {
         : 'nothing: there are no bitmaps to trust',
     },
   ];
-}
-
-function whereV2(field: keyof typeof HeaderV2.at): Where {
-  return {
-    offset: HeaderV2.at[field],
-    length: HeaderV2.fields[field].size,
-    path: `header.${field}`,
-    spec: HeaderV2.spec,
-  };
-}
-
-function whereV3(field: keyof typeof HeaderV3.at): Where {
-  return {
-    offset: HeaderV3.at[field],
-    length: HeaderV3.fields[field].size,
-    path: `header.${field}`,
-    spec: HeaderV3.spec,
-  };
 }

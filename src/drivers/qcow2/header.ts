@@ -107,8 +107,8 @@ export function geometry(header: Header, fileSize: number): Geometry {
   };
 }
 
-/** Where a field of the header stands. */
-function whereField(field: string): Where {
+/** Where a field of the header stands, of whichever of its parts. */
+export function whereField(field: string): Where {
   for (const part of [HeaderV2, HeaderV3, HeaderCompression]) {
     const at = (part.at as Readonly<Record<string, number>>)[field];
     const size = (part.fields as Readonly<Record<string, { size: number }>>)[field]?.size;

@@ -13,7 +13,6 @@
 import type { Progress } from '../../bytes/progress.ts';
 import { decode } from '../../bytes/struct.ts';
 import type { Device } from '../../device/device.ts';
-import type { Where } from '../../errors.ts';
 import { type CheckReport, FindingLog } from '../finding.ts';
 import type { Bitmaps } from './bitmaps.ts';
 import { countBitmaps } from './check-bitmaps.ts';
@@ -29,8 +28,8 @@ import { findReferences } from './check-references.ts';
 import { checkSnapshots, snapshotTableBytes } from './check-snapshots.ts';
 import { extensionOf } from './extensions.ts';
 import type { Geometry } from './geometry.ts';
-import type { Header } from './header.ts';
-import { CryptoExtension, EXTENSION, HeaderV2 } from './layout.ts';
+import { type Header, whereField } from './header.ts';
+import { CryptoExtension, EXTENSION, type HeaderV2 } from './layout.ts';
 import type { SnapshotTable } from './snapshots.ts';
 
 /** An open image, as far as check needs it; Qcow2Image is one. */
@@ -119,9 +118,4 @@ function claimTables(claims: Claims, { header, geometry: g, snapshotTable }: Che
     path: 'crypto_extension',
     spec: CryptoExtension.spec,
   }));
-}
-
-function whereField(name: keyof typeof HeaderV2.at): Where {
-  const length = HeaderV2.fields[name].size;
-  return { offset: HeaderV2.at[name], length, path: `header.${name}`, spec: HeaderV2.spec };
 }
