@@ -58,6 +58,11 @@ function maskOf({ from, to }: BitRun): Mask {
   return { hi, lo };
 }
 
+/** What of the entry the mask leaves, in place. Exact below 2^53, and for multiples of 512 below 2^62. */
+export function masked({ hi: high, lo: low }: Mask, hi: number, lo: number): number {
+  return ((hi & high) >>> 0) * 2 ** 32 + ((lo & low) >>> 0);
+}
+
 /**
  * Each field of the entry with its bits in place (an offset field is the offset itself, not shifted down), except
  * one-bit fields, which are 0 or 1. Exact while the field's value is below 2^53 or a multiple of 512 below 2^62.
@@ -69,8 +74,7 @@ export function decodeEntry<F extends Readonly<Record<string, BitRun>>>(
 ): Readonly<Record<keyof F, number>> {
   const values: Record<string, number> = {};
   for (const [field, run] of Object.entries(layout.fields)) {
-    const m = layout.mask[field] as Mask;
-    const value = ((hi & m.hi) >>> 0) * 2 ** 32 + ((lo & m.lo) >>> 0);
+    const value = masked(layout.mask[field] as Mask, hi, lo);
     values[field] = run.from === run.to ? Number(value !== 0) : value;
   }
   return values as Record<keyof F, number>;

@@ -2,6 +2,7 @@
  * Check, a last walk where findings asked for it: every field that leads to a cluster with the wrong number of
  * references, in the order header, L1 tables, L2 tables, refcount table, bitmaps.
  */
+import { masked } from '../../bytes/bits.ts';
 import type { Progress } from '../../bytes/progress.ts';
 import type { Bitmaps } from './bitmaps.ts';
 import { bitmapEntries } from './check-bitmaps.ts';
@@ -26,7 +27,7 @@ export function* findReferences(
   for (const isActive of [true, false]) {
     for (const { words, count, offset: start } of isActive ? l1.activeBatches() : l1.inactiveBatches()) {
       for (let i = 0; i < count; i++) {
-        const offset = offsetOf(words[2 * i + 1] as number, words[2 * i] as number, L1Entry.mask.offset);
+        const offset = masked(L1Entry.mask.offset, words[2 * i + 1] as number, words[2 * i] as number);
         if (offset !== 0) wanted.found(offset, g.clusterSize, g.clusterSize, () => l1.whereOf(start + 8 * i, isActive));
       }
     }
@@ -60,8 +61,4 @@ function* inL2(claims: Claims, l1: L1Tables): Generator<Progress, void> {
     }
     if (++done % 16 === 0) yield { what: 'references', done, total: Math.max(done, l1.activeEntries) };
   }
-}
-
-function offsetOf(hi: number, lo: number, mask: { readonly hi: number; readonly lo: number }): number {
-  return ((hi & mask.hi) >>> 0) * 2 ** 32 + ((lo & mask.lo) >>> 0);
 }

@@ -1,4 +1,5 @@
 /** Bitmaps that cannot be trusted are taken off whole: one that says too little would make a backup miss what was written. */
+import { masked } from '../../../bytes/bits.ts';
 import { readBytes } from '../../../device/device.ts';
 import type { Where } from '../../../errors.ts';
 import type { Finding } from '../../finding.ts';
@@ -59,9 +60,8 @@ function dropBitmaps(bench: Workbench): void {
 function releaseData(bench: Workbench, offset: number, length: number): void {
   const { device, patient } = bench;
   const view = new DataView(readBytes(device, offset, Math.ceil(length / 8) * 8).buffer);
-  const { hi, lo } = BitmapTableEntry.mask.offset;
   for (let at = 0; at < view.byteLength; at += 8) {
-    const data = ((view.getInt32(at) & hi) >>> 0) * 2 ** 32 + ((view.getInt32(at + 4) & lo) >>> 0);
+    const data = masked(BitmapTableEntry.mask.offset, view.getInt32(at), view.getInt32(at + 4));
     if (data > 0 && data < device.size) bench.release(data, patient.g.clusterSize);
   }
 }

@@ -2,6 +2,7 @@
  * Mends of clusters that have more owners than they can: guest data gets a copy of its own at the end of the file, a
  * table that stands in another's place moves there. Nobody loses what he reads there now.
  */
+import { masked } from '../../../bytes/bits.ts';
 import { ClusterBitmap } from '../../../bytes/cluster-bitmap.ts';
 import type { Progress } from '../../../bytes/progress.ts';
 import { sizeText } from '../../../bytes/size.ts';
@@ -159,7 +160,7 @@ function moved(patient: Patient, taken: ClusterBitmap): readonly Mend[] {
   for (const isActive of [true, false]) {
     for (const { words, count, offset } of isActive ? l1.activeBatches() : l1.inactiveBatches()) {
       for (let i = 0; i < count; i++) {
-        const table = tableOf(words[2 * i + 1] as number, words[2 * i] as number);
+        const table = masked(L2Entry.mask.offset, words[2 * i + 1] as number, words[2 * i] as number);
         const cluster = table / g.clusterSize;
         if (table === 0 || !Number.isInteger(cluster) || places.length >= 1024) continue;
         const isTaken = taken.has(cluster) && ownership.of(cluster).length > 1;
@@ -292,9 +293,4 @@ function anyOf(bitmap: ClusterBitmap, offset: number, length: number, clusterSiz
 
 function* bitsOf(bitmap: ClusterBitmap): Generator<number> {
   for (let at = bitmap.nextSet(0); at >= 0; at = bitmap.nextSet(at + 1)) yield at;
-}
-
-function tableOf(hi: number, lo: number): number {
-  const { mask } = L2Entry;
-  return ((hi & mask.offset.hi) >>> 0) * 2 ** 32 + ((lo & mask.offset.lo) >>> 0);
 }

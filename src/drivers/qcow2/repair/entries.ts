@@ -5,6 +5,7 @@
  * only offset a data file allows); where an offset is not aligned, the cluster it points into is taken only when nobody
  * else has it. What leads behind the end of the file reads as zeros, and goes on doing so.
  */
+import { masked } from '../../../bytes/bits.ts';
 import type { Range } from '../../../bytes/ranges.ts';
 import { hex, roundDown } from '../../../bytes/size.ts';
 import { readBytes } from '../../../device/device.ts';
@@ -155,11 +156,9 @@ function inDataFile(finding: Finding, patient: Patient): readonly Mend[] {
 }
 
 /** The aligned cluster that an offset points into, where it lies in the file and nothing else has it. */
-function freeBelow(finding: Finding, { device, g, claims }: Patient): number | undefined {
-  const view = new DataView(readBytes(device, finding.where.offset, 8).buffer);
-  const { hi, lo } = L2Entry.mask.offset;
-  const offset = ((view.getInt32(0) & hi) >>> 0) * 2 ** 32 + ((view.getInt32(4) & lo) >>> 0);
-  const cluster = Math.floor(offset / g.clusterSize);
+function freeBelow(finding: Finding, patient: Patient): number | undefined {
+  const { device, g, claims } = patient;
+  const cluster = Math.floor(offsetAt(patient, finding) / g.clusterSize);
   // The broken entry itself counts once for each cluster it lies in.
   const isAlone = claims.counts.get(cluster) <= 1 && !claims.counts.overflowed.has(cluster);
   return cluster > 0 && cluster * g.clusterSize < device.size && isAlone ? cluster * g.clusterSize : undefined;
@@ -264,8 +263,7 @@ function isActive({ where }: Finding): boolean {
 
 function offsetAt({ device }: Patient, { where }: Finding): number {
   const view = new DataView(readBytes(device, where.offset, 8).buffer);
-  const { hi, lo } = L2Entry.mask.offset;
-  return ((view.getInt32(0) & hi) >>> 0) * 2 ** 32 + ((view.getInt32(4) & lo) >>> 0);
+  return masked(L2Entry.mask.offset, view.getInt32(0), view.getInt32(4));
 }
 
 /** The first guest byte that an entry of the image itself maps. */

@@ -2,7 +2,7 @@
  * What a cluster that nothing refers to looks like: an L2 table that was lost, or what. A guess, for hints and for
  * holding back: nothing is written for it alone.
  */
-import { hasReservedBits } from '../../../bytes/bits.ts';
+import { hasReservedBits, masked } from '../../../bytes/bits.ts';
 import { type Device, readBytes } from '../../../device/device.ts';
 import { COPIED } from '../check-claims.ts';
 import { compressedRange, type Geometry } from '../geometry.ts';
@@ -23,7 +23,7 @@ export function looksLikeL2(device: Device, g: Geometry, offset: number): boolea
     if ((hi & L2Entry.mask.compressed.hi) !== 0) {
       if ((hi & COPIED) !== 0 || compressedRange(g, hi, lo).offset >= device.size) return false;
     } else {
-      const host = ((hi & L2Entry.mask.offset.hi) >>> 0) * 2 ** 32 + ((lo & L2Entry.mask.offset.lo) >>> 0);
+      const host = masked(L2Entry.mask.offset, hi, lo);
       const inPlace = host > 0 && host % g.clusterSize === 0 && (g.dataFile || host < device.size);
       if (hasReservedBits(L2Entry, hi, lo) || !inPlace || host === last || host === offset) return false;
       last = host;

@@ -6,6 +6,7 @@
  *  1. A refcount falls to 0 only for clusters that were chosen to be freed, or that a mend has given up.
  *  2. A cluster that is in use never has a refcount too low because of what was mended.
  */
+import { masked } from '../../../bytes/bits.ts';
 import { ClusterBitmap } from '../../../bytes/cluster-bitmap.ts';
 import type { Progress } from '../../../bytes/progress.ts';
 import { type Device, readBytes } from '../../../device/device.ts';
@@ -83,11 +84,10 @@ function* setCopied(
 ): Generator<Progress, void> {
   const { claims, l1, g, table } = patient;
   const ones = new StoredRefcounts(claims, table);
-  const { mask } = L1Entry;
   for (const { words, count, offset } of l1.activeBatches()) {
     if (isContested(patient, offset)) continue;
     fix(device, offset, 2, words, 2 * count, 'l1 table', (hi, lo) => {
-      const at = ((hi & mask.offset.hi) >>> 0) * 2 ** 32 + ((lo & mask.offset.lo) >>> 0);
+      const at = masked(L1Entry.mask.offset, hi, lo);
       const cluster = Math.floor(at / g.clusterSize);
       return at === 0 || !isMeant(cluster) ? undefined : ones.isOne(cluster);
     });
