@@ -30,7 +30,7 @@ import {
   stateOf,
   withState,
 } from './journal.ts';
-import { isZero } from './journal-writer.ts';
+import { isZero } from './zeros.ts';
 
 /** A record's head; its bytes stay in the file. */
 export interface RecordHead {

@@ -1,4 +1,5 @@
 /** Makes a journal: PREPARING at once, records as they come, READY when they are all on the disk. */
+
 import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { patch } from '../bytes/struct.ts';
 import { CombiningDevice } from './combining.ts';
@@ -22,6 +23,7 @@ import {
   textField,
   withState,
 } from './journal.ts';
+import { isZero } from './zeros.ts';
 
 export interface JournalFacts {
   readonly dev: string;
@@ -145,11 +147,4 @@ export class JournalWriter {
     this.#out.write(this.#end, bytes, 'journal record');
     this.#end += bytes.length;
   }
-}
-
-/** Whether every byte is zero. */
-export function isZero(bytes: Uint8Array): boolean {
-  if (bytes.length === 0) return true;
-  // A buffer is all zero when it begins with zero and equals itself shifted by one; memcmp is the fastest loop here.
-  return bytes[0] === 0 && Buffer.compare(bytes.subarray(1), bytes.subarray(0, -1)) === 0;
 }

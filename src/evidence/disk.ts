@@ -67,11 +67,6 @@ export interface Claim {
   readonly isStrong: boolean;
 }
 
-export function isZero(bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return false;
-  return true;
-}
-
 /** As `bytesOf`, with zeros for what is not known. The caller has to check a sum. */
 export function guessedBytes(disk: Disk, guest: number, length: number): Uint8Array | undefined {
   const known = bytesOf(disk, guest, length);

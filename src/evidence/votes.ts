@@ -4,7 +4,8 @@
  */
 import type { Progress } from '../bytes/progress.ts';
 import { type Device, readBytes } from '../device/device.ts';
-import { type Claim, type Clue, isZero, type Volume } from './disk.ts';
+import { isZero } from '../device/zeros.ts';
+import type { Claim, Clue, Volume } from './disk.ts';
 import type { Solution } from './place.ts';
 import type { Piece, Placement, Puzzle } from './puzzle.ts';
 import { cluesIn, partsOf, USUAL_STARTS, volumesOf } from './volumes.ts';
@@ -168,7 +169,7 @@ function* voteByClaims(
     if (placed.has(index)) continue;
     for (let i = 0; i < piece.slots.length; i++) {
       const bytes = windowOf(device, piece, i, clusterSize);
-      if (!isZero(bytes.subarray(0, 64)) || !isZero(bytes)) {
+      if (!isZero(bytes)) {
         for (const claim of claimsOf(volumes, bytes)) {
           const base = claim.guest - (piece.slots[i] as number) * clusterSize;
           if (bases.has(base)) vote(votes[index] as Votes, base, claim.isStrong, claim.what);

@@ -2,10 +2,12 @@
  * What is open: a disk, and how it was opened. Requests pass through here for what QEMU's block layer does above every
  * format: write-through, discards that are ignored, copy-on-read, and the guard of a format that was only guessed.
  */
+
 import { roundDown, roundUp } from '../bytes/size.ts';
 import type { BlkdebugDevice } from '../device/blkdebug.ts';
 import type { Device } from '../device/device.ts';
 import type { Request } from '../device/events.ts';
+import { isZero } from '../device/zeros.ts';
 import type { Disk, ZeroOptions } from '../disk/disk.ts';
 import type { ImageInfo } from '../drivers/driver.ts';
 import type { Preallocation } from '../drivers/writing.ts';
@@ -71,7 +73,7 @@ export class Volume {
     this.#inside(offset, bytes.length);
     const { guarded, detectZeroes } = this.opened;
     if (guarded && offset < PROBED && bytes.length > 0) yield* this.#checkFirstSector(offset, bytes, guarded);
-    if (detectZeroes !== 'off' && bytes.length > 0 && bytes.every((byte) => byte === 0)) {
+    if (detectZeroes !== 'off' && bytes.length > 0 && isZero(bytes)) {
       yield* this.disk.writeZeroes(offset, bytes.length, { mayUnmap: detectZeroes === 'unmap' });
     } else {
       yield* this.disk.write(offset, bytes);
@@ -136,7 +138,7 @@ export class Volume {
       if (!run.allocated) {
         const bytes = new Uint8Array(run.length);
         yield* this.disk.read(at, bytes);
-        if (bytes.every((byte) => byte === 0)) yield* this.disk.writeZeroes(at, run.length, {});
+        if (isZero(bytes)) yield* this.disk.writeZeroes(at, run.length, {});
         else yield* this.disk.write(at, bytes);
         yield* this.#settle(false);
       }

@@ -10,7 +10,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { DATA, EXTENT_KINDS, UNALLOCATED, UNALLOCATED_ALLOCATED, ZERO, ZERO_ALLOCATED } from '../bytes/extents.ts';
 import type { Progress } from '../bytes/progress.ts';
 import type { Ranges } from '../bytes/ranges.ts';
-import { isZero } from '../device/journal-writer.ts';
+import { isZero } from '../device/zeros.ts';
 import type { Image } from '../drivers/driver.ts';
 import { readGuest } from '../drivers/guest-io.ts';
 import { ImageError } from '../errors.ts';

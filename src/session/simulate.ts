@@ -11,6 +11,7 @@ import { sizeText } from '../bytes/size.ts';
 import type { Device } from '../device/device.ts';
 import { readBytes } from '../device/device.ts';
 import { FileDevice } from '../device/file.ts';
+import { countNonZero } from '../device/zeros.ts';
 import type { Image } from '../drivers/driver.ts';
 import { ImageError } from '../errors.ts';
 import { type QemuRun, qemuRepair } from '../host/qemu-img.ts';
@@ -174,7 +175,7 @@ function* lostRuns(before: Image, after: Image): Generator<Progress, LostRun[]> 
 
 function lost({ dataDevice }: Image, kind: string, guest: number, length: number, host: number | undefined): LostRun {
   if (kind !== 'data' || host === undefined || !dataDevice) return { guest, length, kind };
-  return { guest, length, kind, data: nonZero(dataDevice, host, length) };
+  return { guest, length, kind, data: countNonZero(dataDevice, host, length) };
 }
 
 /** Bytes of the file that were not free and are, and are not all zeros. */
@@ -188,9 +189,9 @@ function* freedRuns(before: Image, after: Image): Generator<Progress, FreedRun[]
     while (!now.done && now.value.offset < offset + length && runs.length < MOST_RUNS) {
       const from = Math.max(offset, now.value.offset);
       const to = Math.min(offset + length, now.value.offset + now.value.length);
-      const data = now.value.role === 'free' ? nonZero(before.device, from, to - from) : 0;
+      const data = now.value.role === 'free' ? countNonZero(before.device, from, to - from) : 0;
       if (data > 0) {
-        const isErased = nonZero(after.device, from, to - from) === 0;
+        const isErased = countNonZero(after.device, from, to - from) === 0;
         runs.push({ offset: from, length: to - from, data, isErased });
       }
       if (now.value.offset + now.value.length > offset + length) break;
@@ -199,14 +200,6 @@ function* freedRuns(before: Image, after: Image): Generator<Progress, FreedRun[]
     yield { what: 'comparing', done: offset, total: before.device.size, unit: 'bytes' };
   }
   return runs;
-}
-
-function nonZero(device: Device, offset: number, length: number): number {
-  let found = 0;
-  for (let at = 0; at < length; at += PIECE) {
-    for (const byte of readBytes(device, offset + at, Math.min(PIECE, length - at))) if (byte !== 0) found++;
-  }
-  return found;
 }
 
 function tooLarge(what: string, most: number): ImageError {

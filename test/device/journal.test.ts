@@ -17,7 +17,6 @@ import {
   textField,
 } from '../../src/device/journal.ts';
 import { readJournal } from '../../src/device/journal-reader.ts';
-import { isZero } from '../../src/device/journal-writer.ts';
 import { MemoryDevice } from '../../src/device/memory.ts';
 import { recoverOn } from '../../src/device/recovery.ts';
 import { rollbackOn } from '../../src/device/rollback.ts';
@@ -90,19 +89,6 @@ describe('the layouts', () => {
   it('text is cut at a character', () => {
     expect(fieldText(textField('ääää', 5))).toBe('ää');
     expect(fieldText(textField('12345', 5))).toBe('12345');
-  });
-
-  it('isZero', () => {
-    for (const length of [0, 1, 2, 513]) {
-      expect(isZero(new Uint8Array(length))).toBe(true);
-      for (const at of [0, 1, length - 1]) {
-        if (at >= length || at < 0) continue;
-        const bytes = new Uint8Array(length);
-        bytes[at] = 1;
-        expect(isZero(bytes)).toBe(false);
-      }
-      if (length > 0) expect(isZero(new Uint8Array(length).fill(5))).toBe(false);
-    }
   });
 });
 

@@ -6,6 +6,7 @@ import type { Progress } from '../../bytes/progress.ts';
 import { hex, sizeText } from '../../bytes/size.ts';
 import { patch } from '../../bytes/struct.ts';
 import { type Device, readBytes } from '../../device/device.ts';
+import { countNonZero } from '../../device/zeros.ts';
 import type { Where } from '../../errors.ts';
 import type { CheckReport, Finding } from '../finding.ts';
 import type { Proposal, RepairDriver, Repairs } from '../repair.ts';
@@ -29,8 +30,6 @@ interface Copy {
 
 /** Bytes that copies of one kind may take. */
 const MOST_COPIED = 2 ** 28;
-/** Bytes looked at in one go. */
-const PIECE = 256 * 1024;
 /** Mends of one kind that are told one by one. */
 const MOST_APART = 100;
 
@@ -199,7 +198,7 @@ function cutOff(finding: Finding, { device, geometry: g }: QedImage): readonly M
   const { offset, length } = finding.where;
   if (finding.code === 'partial-cluster' && endIsNeeded(finding, device, g.fileEnd)) return [];
   if (offset + length < g.fileEnd) return [];
-  const data = nonZero(device, offset, device.size - offset);
+  const data = countNonZero(device, offset, device.size - offset);
   const what = finding.code === 'partial-cluster' ? 'the half cluster' : sizeText(length);
   return [
     {
@@ -229,14 +228,6 @@ function lengthOf({ code }: Finding, { geometry: g }: QedImage): number {
 
 function isCut(code: string): boolean {
   return code === 'leaked-clusters' || code === 'partial-cluster';
-}
-
-function nonZero(device: Device, offset: number, length: number): number {
-  let found = 0;
-  for (let at = 0; at < length; at += PIECE) {
-    for (const byte of readBytes(device, offset + at, Math.min(PIECE, length - at))) if (byte !== 0) found++;
-  }
-  return found;
 }
 
 function whyNot({ code }: Finding): string {

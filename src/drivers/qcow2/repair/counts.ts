@@ -5,12 +5,14 @@
  *  1. A leaked cluster whose bytes are not all zero is in no proposal that is safe, and is named with how many they are.
  *  2. While one of them looks like a lost L2 table, no leaked cluster is freed safely: those of zeros may be its.
  */
+
 import type { ClusterBitmap } from '../../../bytes/cluster-bitmap.ts';
 import type { Progress } from '../../../bytes/progress.ts';
 import { hex, sizeText } from '../../../bytes/size.ts';
+import { countNonZero } from '../../../device/zeros.ts';
 import type { Finding } from '../../finding.ts';
 import { hasBlock } from './counters.ts';
-import { looksLikeL2, nonZero } from './likeness.ts';
+import { looksLikeL2 } from './likeness.ts';
 import { type Mend, mend, type Patient } from './work.ts';
 
 /** Codes that say that the structure itself cannot be used; all are mended by building it anew. */
@@ -129,7 +131,7 @@ function* leaksOf({ device, g, runs }: Patient): Generator<Progress, readonly Le
     for (let cluster = run.first; cluster < run.first + run.count; cluster++) {
       const at = cluster * g.clusterSize;
       const isRead = done++ * g.clusterSize < MOST_READ;
-      const data = isRead ? nonZero(device, at, Math.min(g.clusterSize, device.size - at), piece) : g.clusterSize;
+      const data = isRead ? countNonZero(device, at, Math.min(g.clusterSize, device.size - at), piece) : g.clusterSize;
       const isTable = isRead && data > 0 && looksLikeL2(device, g, at);
       const last = leaks.at(-1);
       if (last && last.first + last.count === cluster && last.data > 0 === data > 0 && cluster > run.first) {

@@ -32,22 +32,3 @@ export function looksLikeL2(device: Device, g: Geometry, offset: number): boolea
   }
   return entries > 0;
 }
-
-/** Bytes of the range that are not zero, from `bytes` at a time. */
-export function nonZero(device: Device, offset: number, length: number, piece: Buffer): number {
-  let found = 0;
-  for (let at = 0; at < length; at += piece.length) {
-    const part = piece.subarray(0, Math.min(piece.length, length - at));
-    device.read(offset + at, part);
-    if (part.equals(zerosLike(part))) continue;
-    for (const byte of part) if (byte !== 0) found++;
-  }
-  return found;
-}
-
-let zeros = Buffer.alloc(0);
-
-function zerosLike({ length }: Uint8Array): Buffer {
-  if (zeros.length < length) zeros = Buffer.alloc(length);
-  return zeros.subarray(0, length);
-}

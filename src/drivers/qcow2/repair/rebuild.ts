@@ -12,13 +12,13 @@ import type { Progress } from '../../../bytes/progress.ts';
 import { roundUp } from '../../../bytes/size.ts';
 import { patch } from '../../../bytes/struct.ts';
 import { type Device, readBytes } from '../../../device/device.ts';
+import { countNonZero } from '../../../device/zeros.ts';
 import { ImageError } from '../../../errors.ts';
 import { decodeCounters } from '../check-refcount-table.ts';
 import { refcountBits } from '../geometry.ts';
 import { HeaderV2, LIMITS } from '../layout.ts';
 import { type RefcountSize, refcountSize } from '../refcount-build.ts';
 import { fillCounters, hasBlock } from './counters.ts';
-import { nonZero } from './likeness.ts';
 import { freeEnd, halvesOf, type Patient } from './work.ts';
 
 /** `patient`: as everything else has been mended. Throws ImageError where the table would be larger than QEMU reads. */
@@ -127,7 +127,7 @@ class NewCounts {
     if (stored !== undefined) return stored > 0 ? 1 : 0;
     if (isAbsent) return 0;
     const { clusterSize } = this.#patient.g;
-    return nonZero(this.#device, cluster * clusterSize, clusterSize, this.#piece) > 0 ? 1 : 0;
+    return countNonZero(this.#device, cluster * clusterSize, clusterSize, this.#piece) > 0 ? 1 : 0;
   }
 
   #stored(offset: number): ArrayLike<number> {

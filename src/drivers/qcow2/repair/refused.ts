@@ -2,9 +2,11 @@
  * Mends for an image that does not open at all, where one field stands in the way and what it must be is no guess about
  * guest data. Whatever needs the tables found again is for rescue.
  */
+
 import { hex } from '../../../bytes/size.ts';
 import { patch } from '../../../bytes/struct.ts';
 import { type Device, readBytes } from '../../../device/device.ts';
+import { isZero } from '../../../device/zeros.ts';
 import type { ImageError } from '../../../errors.ts';
 import { type CheckReport, type Finding, FindingLog } from '../../finding.ts';
 import type { Proposal, Repairs } from '../../repair.ts';
@@ -104,7 +106,7 @@ function longerL1(
   const length = (needed - l1_size) * 8;
   const room = clusterSize - (from % clusterSize);
   if (length > room || from + length > device.size) return [];
-  const isEmpty = readBytes(device, from, length).every((byte) => byte === 0);
+  const isEmpty = isZero(readBytes(device, from, length));
   return [
     mend(`set l1_size to ${needed}, which a disk of ${size} bytes needs`, isEmpty ? undefined : OTHERS, (to) => {
       const bytes = readBytes(to, 0, HeaderV2.size);

@@ -2,11 +2,13 @@
  * A header that is gone, deduced from the tables: every cluster size is tried, and what agrees best is taken. What is left of
  * the old header is kept where it fits what was found.
  */
+
 import type { Progress } from '../../../bytes/progress.ts';
 import { hex, roundUp, sizeText } from '../../../bytes/size.ts';
 import { decode, patch } from '../../../bytes/struct.ts';
 import { type Device, readBytes } from '../../../device/device.ts';
 import { overlay } from '../../../device/overlay.ts';
+import { isZero } from '../../../device/zeros.ts';
 import { ImageError } from '../../../errors.ts';
 import type { Disk } from '../../../evidence/disk.ts';
 import { sizesOf } from '../../../evidence/sizes.ts';
@@ -17,7 +19,7 @@ import { Qcow2Image } from '../image.ts';
 import { HeaderCompression, HeaderV2, HeaderV3, MAGIC, SnapshotEntry } from '../layout.ts';
 import { ImageDisk } from './scene.ts';
 import { tableSectors } from './sectors.ts';
-import { isBlank, type Shape, shapeOf } from './shape.ts';
+import { type Shape, shapeOf } from './shape.ts';
 
 const LEAST_BITS = 9;
 const MOST_BITS = 21;
@@ -122,7 +124,9 @@ function header(
   // Extensions that can still be read stay; anything else behind the header ends with an end marker.
   const area = readExtensions(device, length, name ? name.offset : clusterSize);
   const keeps =
-    area.fault === undefined && (isBlank(device, length, 8) || area.extensions.length > 0) && isKnown(area.extensions);
+    area.fault === undefined &&
+    (isZero(readBytes(device, length, 8)) || area.extensions.length > 0) &&
+    isKnown(area.extensions);
   const bytes = stands.slice(0, keeps ? length : length + 8);
   bytes.fill(0);
   patch(HeaderV2, bytes, {
@@ -176,7 +180,7 @@ function blankFor(device: Device, { refcounts, clusterBits }: Shape): number | u
   const block = new DataView(readBytes(device, refcounts.offset, 8).buffer);
   const first = block.getUint32(0) * 2 ** 32 + block.getUint32(4);
   const at = Math.max(refcounts.offset + (refcounts.clusters - 1) * clusterSize, first) + clusterSize;
-  return at < device.size && isBlank(device, at, clusterSize) ? at : undefined;
+  return at < device.size && isZero(readBytes(device, at, clusterSize)) ? at : undefined;
 }
 
 function opened(

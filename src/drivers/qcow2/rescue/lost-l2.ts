@@ -3,11 +3,13 @@
  * nothing leads to. Each cluster of that data is put where it says it belongs, where file systems expect it, or where the
  * order in the file puts it.
  */
+
 import { ClusterBitmap } from '../../../bytes/cluster-bitmap.ts';
 import { hasHost } from '../../../bytes/extents.ts';
 import type { Progress } from '../../../bytes/progress.ts';
 import { hex, sizeText } from '../../../bytes/size.ts';
 import { type Device, readBytes } from '../../../device/device.ts';
+import { isZero } from '../../../device/zeros.ts';
 import { place } from '../../../evidence/place.ts';
 import type { Piece, Placement, Puzzle } from '../../../evidence/puzzle.ts';
 import type { Proposal } from '../../rescue.ts';
@@ -125,7 +127,7 @@ function isBitBroken(bytes: Uint8Array, rules: Scene['rules']): boolean {
   const entry = new Uint8Array(rules.l2EntrySize);
   for (let at = 0; at < bytes.length; at += rules.l2EntrySize) {
     entry.set(bytes.subarray(at, at + rules.l2EntrySize));
-    if (entry.every((byte) => byte === 0)) continue;
+    if (isZero(entry)) continue;
     if (lookAtTable(entry, rules)) good++;
     else bad++;
   }

@@ -5,9 +5,11 @@
  *  1. A cluster that something leads to is never a candidate: nothing that still works is taken apart.
  *  2. Memory: one bit a cluster, and the tables that were found.
  */
+
 import { ClusterBitmap } from '../../../bytes/cluster-bitmap.ts';
 import type { Progress } from '../../../bytes/progress.ts';
 import { type Device, readBytes } from '../../../device/device.ts';
+import { isZero } from '../../../device/zeros.ts';
 import type { Disk } from '../../../evidence/disk.ts';
 import { type L2Words, l1State, unitState } from '../entry.ts';
 import type { Geometry } from '../geometry.ts';
@@ -76,7 +78,7 @@ function* findOrphans(
     device.read(cluster * clusterSize, bytes);
     const looked = lookAtTable(bytes, rules);
     if (looked) found.push({ host: cluster * clusterSize, ...looked });
-    else if (isBlank(bytes)) {
+    else if (isZero(bytes)) {
       // Zeros tell nothing and read the same wherever they are: not worth a place.
       loose.clear(cluster);
       zeros++;
@@ -87,12 +89,6 @@ function* findOrphans(
     yield { what: 'looking for tables', done: cluster * clusterSize, total: device.size, unit: 'bytes' };
   }
   return { orphans: realOnes(found, loose, clusterSize), zeros };
-}
-
-function isBlank(bytes: Uint8Array): boolean {
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
-  for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
-  return true;
 }
 
 /**

@@ -2,8 +2,10 @@
  * What a file would be with one cluster size: its tables, the refcount table that counts itself, and the L1 table whose
  * entries lead to tables. Each is judged by how well it agrees with the others.
  */
+
 import type { ClusterBitmap } from '../../../bytes/cluster-bitmap.ts';
 import { type Device, readBytes } from '../../../device/device.ts';
+import { isZero } from '../../../device/zeros.ts';
 import { LIMITS } from '../layout.ts';
 import { type LookedAt, lookAtTable, type TableRules } from './look.ts';
 import { SECTOR } from './sectors.ts';
@@ -189,7 +191,7 @@ function l1Of(
         leads++;
         return true;
       }
-      return isBlank(device, host, clusterSize);
+      return isZero(readBytes(device, host, clusterSize));
     });
     if (isL1 && leads > 0) candidates.set(offset, leads);
   }
@@ -235,18 +237,15 @@ function blanksOf(
     const isTable = offset >= refcounts.offset && offset < tableEnd;
     if (offset >= device.size || isTable || ledTo.has(offset) || hosts.includes(offset)) return false;
     if (countAt(device, hosts, slots, clusterSize, refcounts.order, offset / clusterSize) !== 1) return false;
-    return isBlank(device, offset, clusterSize);
+    return isZero(readBytes(device, offset, clusterSize));
   };
 }
 
 function allBlank(device: Device, from: number, to: number, clusterSize: number, ledTo: ReadonlySet<number>): boolean {
   if (to - from > LIMITS.l1Entries * 8) return false;
-  for (let at = from; at < to; at += clusterSize) if (ledTo.has(at) || !isBlank(device, at, clusterSize)) return false;
+  for (let at = from; at < to; at += clusterSize)
+    if (ledTo.has(at) || !isZero(readBytes(device, at, clusterSize))) return false;
   return true;
-}
-
-export function isBlank(device: Device, offset: number, length: number): boolean {
-  return readBytes(device, offset, length).every((byte) => byte === 0);
 }
 
 /** The largest power of two that divides all that tables lead to. */

@@ -2,7 +2,9 @@
  * What of a cluster a write does not cover, when the cluster is a new one: zeros where it reads as zeros, else a copy of
  * what the guest reads there, from the old cluster, a decoded one, or what lies below.
  */
+
 import { fire, type Request } from '../../../device/events.ts';
+import { writeZeros } from '../../../device/zeros.ts';
 import { encrypted } from '../../sector-cipher.ts';
 import type { Allocation } from './allocation.ts';
 import { isZero, readGuest } from './read.ts';
@@ -12,7 +14,7 @@ import type { WriteState } from './state.ts';
 const ONE_PIECE = 256 * 1024;
 /** Up to here, what lies between two pieces is read with them. Bytes. */
 const READ_ACROSS = 16 * 1024;
-const ZEROS = new Uint8Array(64 * 1024);
+const NOTHING = new Uint8Array(0);
 
 /** Guest bytes to their place in the file. */
 export function* writeData(w: WriteState, host: number, guest: number, bytes: Uint8Array): Request {
@@ -39,18 +41,15 @@ export function* zeroAround(w: WriteState, allocation: Allocation): Request<bool
   }
   yield* fire(w.device, 'cluster_alloc_space');
   const end = host + tail[1];
-  writeZeros(w, host + head[0], head[1] - head[0]);
-  writeZeros(w, host + tail[0], tail[1] - tail[0]);
+  zeroInside(w, host + head[0], head[1] - head[0]);
+  zeroInside(w, host + tail[0], tail[1] - tail[0]);
   if (w.data.size < end) w.data.resize(end);
   return true;
 }
 
 /** Zeros up to the end of the file. */
-function writeZeros(w: WriteState, at: number, length: number): void {
-  const end = Math.min(at + length, w.data.size);
-  for (let from = at; from < end; from += ZEROS.length) {
-    w.data.write(from, ZEROS.subarray(0, Math.min(ZEROS.length, end - from)), 'zeros');
-  }
+function zeroInside({ data }: WriteState, at: number, length: number): void {
+  writeZeros(data, at, Math.min(at + length, data.size), 'zeros');
 }
 
 /** Copies what surrounds the bytes to their new place, and writes `bytes` with it where they are given. */
@@ -89,8 +88,8 @@ function* readAround(w: WriteState, allocation: Allocation): Request<{ before: U
     return { before: all.subarray(0, before), behind: all.subarray(all.length - behind) };
   }
   return {
-    before: before > 0 ? yield* readToCopy(w, from + head[0], before) : ZEROS.subarray(0, 0),
-    behind: behind > 0 ? yield* readToCopy(w, from + tail[0], behind) : ZEROS.subarray(0, 0),
+    before: before > 0 ? yield* readToCopy(w, from + head[0], before) : NOTHING,
+    behind: behind > 0 ? yield* readToCopy(w, from + tail[0], behind) : NOTHING,
   };
 }
 

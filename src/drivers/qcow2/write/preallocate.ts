@@ -4,7 +4,9 @@
  *  1. What is not written reads as zeros: new clusters lie behind the old end of the file, or the caller hides them.
  *  2. `falloc` and `full` write zeros, so that the room is there; a file has no other way to promise it here.
  */
+
 import { type Request, until } from '../../../device/events.ts';
+import { writeZeros } from '../../../device/zeros.ts';
 import type { Preallocation } from '../../writing.ts';
 import { allocateClusters } from './allocate.ts';
 import { type Allocation, isBusy, place } from './allocation.ts';
@@ -119,8 +121,5 @@ function* linkAll(w: WriteState, made: Allocation[]): Request {
 }
 
 function fillWithZeros(w: WriteState, from: number, to: number): void {
-  const zeros = new Uint8Array(Math.min(PIECE, Math.max(0, to - from)));
-  for (let at = from; at < to; at += PIECE) {
-    w.data.write(at, zeros.subarray(0, Math.min(PIECE, to - at)), 'preallocated');
-  }
+  writeZeros(w.data, from, to, 'preallocated', PIECE);
 }

@@ -2,8 +2,10 @@
  * Zeros and discards: entries changed first, refcounts lowered afterwards. Which state a cluster gets is QEMU's choice,
  * for it is visible: whether the place in the file is kept, and whether the backing file shows through.
  */
+
 import { roundUp } from '../../../bytes/size.ts';
 import type { Request } from '../../../device/events.ts';
+import { writeZeros } from '../../../device/zeros.ts';
 import { mappingUnit, SUBCLUSTERS } from '../geometry.ts';
 import { freeEntry } from './allocate.ts';
 import { bitRange, COMPRESSED, clusterKind, entryAt, isAllocated, isExtended, setEntry } from './entries.ts';
@@ -13,7 +15,6 @@ import { sliceEntries, sliceIndex, sliceToChange } from './tables.ts';
 
 const ALL = -1;
 const ZERO_FLAG = 1;
-const ZEROS = new Uint8Array(64 * 1024);
 
 /**
  * Makes the guest range read as zeros without writing them. A range that is no multiple of the mapping's unit lies within
@@ -40,17 +41,11 @@ export function* zeroGuest(w: WriteState, guest: number, length: number, mayUnma
       yield* discardClusters(w, start, Math.ceil((end - start) / w.g.clusterSize), 'reads-zero');
       return true;
     }
-    if (w.dataFileRaw) zeroDataFile(w, start, Math.min(end, w.g.size));
+    // A raw data file must show the same as the image.
+    if (w.dataFileRaw) writeZeros(w.data, start, Math.min(end, w.g.size), 'zeros');
     return yield* zeroUnits(w, start, end, mayUnmap);
   } finally {
     w.unlock();
-  }
-}
-
-/** A raw data file must show the same as the image. */
-function zeroDataFile(w: WriteState, start: number, end: number): void {
-  for (let at = start; at < end; at += ZEROS.length) {
-    w.data.write(at, ZEROS.subarray(0, Math.min(ZEROS.length, end - at)), 'zeros');
   }
 }
 
@@ -116,7 +111,7 @@ export function* discardGuest(w: WriteState, guest: number, length: number): Req
   yield* w.lockAgainst(guest, end);
   try {
     yield* discardClusters(w, guest, Math.ceil(length / clusterSize), 'reads-zero');
-    if (w.dataFileRaw) zeroDataFile(w, guest, end);
+    if (w.dataFileRaw) writeZeros(w.data, guest, end, 'zeros');
   } finally {
     w.unlock();
   }

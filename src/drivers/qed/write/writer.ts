@@ -9,9 +9,11 @@
  *  2. One request allocates at a time; others wait for its end.
  *  3. A request that throws leaves clusters that nothing refers to, at worst.
  */
+
 import { type PatchValues, patch } from '../../../bytes/struct.ts';
 import { type Device, readBytes } from '../../../device/device.ts';
 import { fire, type Request, until } from '../../../device/events.ts';
+import { writeZeros } from '../../../device/zeros.ts';
 import { ImageError } from '../../../errors.ts';
 import type { Below, ImageWriter, Preallocation, WriteContext } from '../../writing.ts';
 import { type Geometry, largestDisk } from '../geometry.ts';
@@ -237,11 +239,9 @@ export class QedWriter implements ImageWriter {
   /** Zeros behind the end of the file need not be written: it grows, and what is new reads as zeros. */
   #zeros(host: number, length: number, what: string): void {
     const device = this.#device;
-    const written = Math.max(Math.min(device.size - host, length), 0);
-    for (let at = 0; at < written; at += PIECE) {
-      device.write(host + at, new Uint8Array(Math.min(PIECE, written - at)), what);
-    }
-    if (written < length) device.resize(host + length);
+    const { size } = device;
+    writeZeros(device, host, Math.min(host + length, size), what, PIECE);
+    if (length > 0 && host + length > size) device.resize(host + length);
   }
 
   /** The next clusters of the file. */
