@@ -6,9 +6,11 @@
  *  2. Rules that inject an error replace those an earlier event made active.
  *  3. The event `none` is processed once, when the layer is made.
  */
+
 import { ImageError } from '../errors.ts';
 import type { Device } from './device.ts';
 import type { DeviceEvent, Suspension } from './events.ts';
+import { DeviceLayer } from './layer.ts';
 
 export type Access = 'read' | 'write' | 'write-zeroes' | 'discard' | 'flush' | 'block-status';
 
@@ -54,8 +56,7 @@ export class InjectedError extends ImageError {
   }
 }
 
-export class BlkdebugDevice implements Device {
-  readonly #base: Device;
+export class BlkdebugDevice extends DeviceLayer {
   /** Told what QEMU prints: a request was suspended. */
   readonly #told: (text: string) => void;
   #rules: Rule[];
@@ -63,18 +64,10 @@ export class BlkdebugDevice implements Device {
   #state = 1;
 
   constructor(base: Device, rules: readonly Rule[], told: (text: string) => void) {
-    this.#base = base;
+    super(base);
     this.#told = told;
     this.#rules = [...rules].reverse();
     this.event('none');
-  }
-
-  get name(): string {
-    return this.#base.name;
-  }
-
-  get size(): number {
-    return this.#base.size;
   }
 
   /** Suspends the next request that comes to `event`. */
@@ -89,7 +82,7 @@ export class BlkdebugDevice implements Device {
     return this.#rules.length < before;
   }
 
-  event(event: DeviceEvent): Suspension | undefined {
+  override event(event: DeviceEvent): Suspension | undefined {
     let state = this.#state;
     const active: InjectError[] = [];
     const tags: string[] = [];
@@ -109,23 +102,19 @@ export class BlkdebugDevice implements Device {
     return tag === undefined ? undefined : { event, tag, also };
   }
 
-  read(offset: number, target: Uint8Array): void {
+  override read(offset: number, target: Uint8Array): void {
     this.#check('read', offset, target.length);
-    this.#base.read(offset, target);
+    super.read(offset, target);
   }
 
-  write(offset: number, bytes: Uint8Array, what?: string): void {
+  override write(offset: number, bytes: Uint8Array, what?: string): void {
     this.#check('write', offset, bytes.length);
-    this.#base.write(offset, bytes, what);
+    super.write(offset, bytes, what);
   }
 
-  resize(size: number): void {
-    this.#base.resize(size);
-  }
-
-  flush(): void {
+  override flush(): void {
     this.#check('flush', 0, 0);
-    this.#base.flush();
+    super.flush();
   }
 
   #remove(rule: Rule): void {

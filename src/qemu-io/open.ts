@@ -1,8 +1,10 @@
 /** Opening what a name or options describe: the file and its layers, the format, the backing chain, the data file. */
+
 import { roundUp } from '../bytes/size.ts';
 import { type Device, readBytes } from '../device/device.ts';
 import { runRequest } from '../device/events.ts';
 import type { FileDevice } from '../device/file.ts';
+import { DeviceLayer } from '../device/layer.ts';
 import { type Disk, openForReading, openForWriting } from '../disk/disk.ts';
 import type { Driver, Image, OpenContext } from '../drivers/driver.ts';
 import { DRIVERS, probe } from '../drivers/registry.ts';
@@ -80,7 +82,7 @@ class Opening {
     const driver = isProtocol ? driverNamed('raw') : driverName === undefined ? undefined : driverNamed(driverName);
     const writable = !how.readOnly && !how.snapshot;
     const protocol = this.#protocol(name, dict, driver, isProtocol ? driverName : undefined, writable, direct);
-    const device = how.noFlush ? unflushed(protocol.device) : protocol.device;
+    const device = how.noFlush ? new Unflushed(protocol.device) : protocol.device;
     const format = driver ?? probed(device);
     const guessed = driver === undefined && format.name === 'raw';
     if (guessed && !how.snapshot) warnOfGuess(voice, name ?? protocol.fileName);
@@ -221,7 +223,7 @@ class Opening {
       told: () => {},
     });
     this.#files.push(opened.file);
-    return this.#flags.noFlush ? unflushed(opened.device) : opened.device;
+    return this.#flags.noFlush ? new Unflushed(opened.device) : opened.device;
   }
 
   /** The backing image, its own, and so on, read-only. */
@@ -326,20 +328,8 @@ function warnOfGuess(voice: Voice, name: string): void {
 }
 
 /** Nothing is made durable: cache mode unsafe. */
-function unflushed(base: Device): Device {
-  return {
-    get name() {
-      return base.name;
-    },
-    get size() {
-      return base.size;
-    },
-    read: (offset, target) => base.read(offset, target),
-    write: (offset, bytes, what) => base.write(offset, bytes, what),
-    resize: (size) => base.resize(size),
-    flush() {},
-    event: base.event && ((event) => base.event?.(event)),
-  };
+class Unflushed extends DeviceLayer {
+  override flush(): void {}
 }
 
 /** What is written goes into an image in memory, over the real one. */

@@ -3,31 +3,29 @@
  * durable: one costs a millisecond and more on a real disk. As QEMU does for the file below a format.
  */
 import type { Device } from '../../../device/device.ts';
+import { DeviceLayer } from '../../../device/layer.ts';
 
 /** `base` from now on: what was written to it before is for whoever wrote it to flush. */
 export function flushedOnce(base: Device): Device {
-  let written = false;
-  return {
-    get name() {
-      return base.name;
-    },
-    get size() {
-      return base.size;
-    },
-    read: (offset, target) => base.read(offset, target),
-    write(offset, bytes, what) {
-      written = true;
-      base.write(offset, bytes, what);
-    },
-    resize(size) {
-      written = true;
-      base.resize(size);
-    },
-    flush() {
-      if (!written) return;
-      base.flush();
-      written = false;
-    },
-    event: (event) => base.event?.(event),
-  };
+  return new FlushedOnce(base);
+}
+
+class FlushedOnce extends DeviceLayer {
+  #written = false;
+
+  override write(offset: number, bytes: Uint8Array, what?: string): void {
+    this.#written = true;
+    super.write(offset, bytes, what);
+  }
+
+  override resize(size: number): void {
+    this.#written = true;
+    super.resize(size);
+  }
+
+  override flush(): void {
+    if (!this.#written) return;
+    super.flush();
+    this.#written = false;
+  }
 }
