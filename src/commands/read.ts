@@ -3,8 +3,7 @@ import { HEX_LINE } from '../bytes/hexdump.ts';
 import type { Progress } from '../bytes/progress.ts';
 import { hex, sizeText } from '../bytes/size.ts';
 import { ImageError } from '../errors.ts';
-import { checkGuestRange, pieceEnd, readGuestBytes, readVmState } from '../session/guest.ts';
-import type { Session } from '../session/session.ts';
+import { checkGuestRange, guestReader, pieceEnd, type ReadBytes, withVmState } from '../session/guest.ts';
 import { imageCommand } from './command.ts';
 import { byte, flag, flagWith, list, offset, size } from './params.ts';
 import { message, NOTHING, type View } from './view.ts';
@@ -42,7 +41,8 @@ export const read = imageCommand({
     { line: 'read -P 0 1M 4k', image: 'start.qcow2' },
     { line: 'write -P 7 0 1k; read -v 1008 32', image: 'plain.qed' },
   ],
-  *run(session, { offset: from, lengths, verbose, pattern, start, length, vmstate, csv, quiet }) {
+  *run(session, values) {
+    const { offset: from, lengths, verbose, pattern, start, length, vmstate, csv, quiet } = values;
     const total = lengths.reduce((sum, one) => sum + one, 0);
     if (verbose && total > MOST_SHOWN) {
       throw new ImageError({
@@ -54,12 +54,16 @@ export const read = imageCommand({
     const verify = verifier(pattern, from, total, start, length);
     const shown: Uint8Array[] = [];
     let allZero = total > 0;
-    for (const [at, bytes] of piecesOf(session, from, total, vmstate)) {
-      verify(at, bytes);
-      allZero &&= isAll(bytes, 0) < 0;
-      if (verbose) shown.push(bytes.slice());
-      yield { what: 'reading', done: at + bytes.length - from, total, unit: 'bytes' } satisfies Progress;
+    function* reading(read: ReadBytes): Generator<Progress, void> {
+      for (const [at, bytes] of piecesOf(read, from, total)) {
+        verify(at, bytes);
+        allZero &&= isAll(bytes, 0) < 0;
+        if (verbose) shown.push(bytes.slice());
+        yield { what: 'reading', done: at + bytes.length - from, total, unit: 'bytes' };
+      }
     }
+    if (!vmstate) checkGuestRange(session, from, total);
+    if (total > 0) yield* vmstate ? withVmState(session, reading) : reading(guestReader(session));
     if (quiet) return NOTHING;
     const data = { offset: from, length: total, operations: lengths.length, zeros: allZero };
     if (csv) return message(`${total},${lengths.length}`, data);
@@ -77,20 +81,13 @@ export const read = imageCommand({
 });
 
 /** The buffer is used again for the next piece. */
-function* piecesOf(
-  session: Session,
-  from: number,
-  total: number,
-  vmstate: boolean,
-): Generator<readonly [number, Uint8Array]> {
+function* piecesOf(read: ReadBytes, from: number, total: number): Generator<readonly [number, Uint8Array]> {
   const buffer = new Uint8Array(Math.min(PIECE, total));
   const end = from + total;
-  if (!vmstate) checkGuestRange(session, from, total);
   for (let at = from; at < end; ) {
     const to = Math.min(at + PIECE, pieceEnd(at, end));
     const bytes = buffer.subarray(0, to - at);
-    if (vmstate) readVmState(session, at, bytes);
-    else readGuestBytes(session, at, bytes);
+    read(at, bytes);
     yield [at, bytes];
     at = to;
   }

@@ -10,9 +10,8 @@ import {
   ZERO,
   ZERO_ALLOCATED,
 } from '../bytes/extents.ts';
-import { hex } from '../bytes/size.ts';
 import type { Image } from '../drivers/driver.ts';
-import { ImageError } from '../errors.ts';
+import { invalidEntry } from '../drivers/guest-io.ts';
 
 export interface AllocationRun {
   readonly allocated: boolean;
@@ -25,7 +24,7 @@ export function allocationAt(image: Image, offset: number, to: number): Allocati
   let allocated: boolean | undefined;
   for (const row of rows(image, offset, to)) {
     if (row.kind === INVALID) {
-      if (allocated === undefined) throw invalid(image, row.from);
+      if (allocated === undefined) throw invalidEntry(image, row.from, 'told');
       return { allocated, length: row.from - offset };
     }
     const its = !isLeftToBacking(row.kind);
@@ -81,14 +80,4 @@ function* rowsOf(
     const end = Math.min(((columns.guest[i] as number) + (columns.length[i] as number)) * unit, to);
     if (start < end) yield { kind: columns.kind[i] as number, from: start, to: end };
   }
-}
-
-function invalid(image: Image, guest: number): ImageError {
-  const { fault, host } = image.getMapping(guest);
-  return new ImageError({
-    code: 'invalid-entry',
-    class: 'consistency',
-    what: `guest offset ${hex(guest)} cannot be told: ${fault ?? `its entry points to ${hex(host ?? 0)}`}`,
-    tryThis: 'check',
-  });
 }

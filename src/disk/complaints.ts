@@ -2,15 +2,6 @@
 import { hex } from '../bytes/size.ts';
 import { ImageError } from '../errors.ts';
 
-/** `past-end`: the range must lie inside the disk, however long the file is. */
-export function pastEnd(offset: number, length: number, size: number): ImageError {
-  return new ImageError({
-    code: 'past-end',
-    class: 'range',
-    what: `guest range ${hex(offset)}..${hex(offset + length)} ends behind the end of the disk, ${hex(size)}`,
-  });
-}
-
 /** `not-supported`: the format, or this image of it, has no such thing. `what` begins with the request's name. */
 export function notSupported(format: string, what: string, tryThis?: string): ImageError {
   return new ImageError({ code: 'not-supported', class: 'unsupported', what: `${format}: ${what}`, tryThis });

@@ -13,10 +13,10 @@ import { roundDown, roundUp } from '../bytes/size.ts';
 import type { Device } from '../device/device.ts';
 import type { Request } from '../device/events.ts';
 import type { Driver, Image } from '../drivers/driver.ts';
-import { readBelow, readRequest } from '../drivers/guest-io.ts';
+import { pastEnd, readBelow, readRequest } from '../drivers/guest-io.ts';
 import type { ImageWriter, Preallocation, WriteContext } from '../drivers/writing.ts';
 import { type AllocationRun, allocationAt, readsAsZeros } from './allocation.ts';
-import { notSupported, pastEnd, readOnly, unaligned } from './complaints.ts';
+import { notSupported, readOnly, unaligned } from './complaints.ts';
 import { zeroPieces } from './pieces.ts';
 
 /** Zeros that are written plainly come in pieces of at most these bytes, cut at multiples of it. */

@@ -30,11 +30,7 @@ export function readGuest(image: Image, offset: number, target: Uint8Array, ...c
 /** The same as a request, which a device that listens can suspend. */
 export function* readRequest(image: Image, offset: number, target: Uint8Array, chain: readonly Image[] = []): Request {
   if (offset + target.length > image.size) {
-    throw new ImageError({
-      code: 'past-end',
-      class: 'range',
-      what: `guest range ${hex(offset)}..${hex(offset + target.length)} ends behind the end of the disk, ${hex(image.size)}`,
-    });
+    throw pastEnd(offset, target.length, image.size);
   }
   if (target.length === 0) return;
   for (const columns of image.mappings(offset, offset + target.length)) {
@@ -74,15 +70,8 @@ function* readRow(
       yield* fire(image.device, 'read_aio');
       readEncrypted(image, from, (columns.host[i] as number) * unit + (from - start), part);
       return;
-    case INVALID: {
-      const { fault, host } = image.getMapping(from);
-      throw new ImageError({
-        code: 'invalid-entry',
-        class: 'consistency',
-        what: `guest offset ${hex(from)} cannot be read: ${fault ?? `its entry points to ${hex(host ?? 0)}`}`,
-        tryThis: 'check',
-      });
-    }
+    case INVALID:
+      throw invalidEntry(image, from, 'read');
     default:
       part.fill(0);
   }
@@ -124,6 +113,31 @@ function* readCompressed(image: Image, offset: number, target: Uint8Array): Requ
     target.set(bytes.subarray(at - cluster, to - cluster), at - offset);
     at = to;
   }
+}
+
+/** `past-end`: the range (bytes) must lie inside the disk, however long the file is. */
+export function pastEnd(offset: number, length: number, size: number): ImageError {
+  return new ImageError({
+    code: 'past-end',
+    class: 'range',
+    what: `guest range ${hex(offset)}..${hex(offset + length)} ends behind the end of the disk, ${hex(size)}`,
+  });
+}
+
+/** `invalid-entry`: what leads from the guest byte to the file breaks a rule. */
+export function invalidEntry(
+  image: Image,
+  guest: number,
+  cannot: 'read' | 'told' | 'changed',
+  tryThis = 'check',
+): ImageError {
+  const { fault, host } = image.getMapping(guest);
+  return new ImageError({
+    code: 'invalid-entry',
+    class: 'consistency',
+    what: `guest offset ${hex(guest)} cannot be ${cannot}: ${fault ?? `its entry points to ${hex(host ?? 0)}`}`,
+    tryThis,
+  });
 }
 
 function dataDeviceOf(image: Image, guest: number): NonNullable<Image['dataDevice']> {

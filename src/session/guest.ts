@@ -10,10 +10,12 @@ import type { Progress } from '../bytes/progress.ts';
 import { hex } from '../bytes/size.ts';
 import type { Device } from '../device/device.ts';
 import { type DeviceEvent, type Request, runRequest, type Suspension } from '../device/events.ts';
+import { DeviceLayer } from '../device/layer.ts';
 import { StagedDevice } from '../device/staged.ts';
 import { firstUnheld } from '../disk/allocation.ts';
 import { Disk, openForWriting } from '../disk/disk.ts';
 import type { Image } from '../drivers/driver.ts';
+import { invalidEntry } from '../drivers/guest-io.ts';
 import { driverNamed } from '../drivers/registry.ts';
 import { ImageError } from '../errors.ts';
 import { breakpointsOf, nowStopped, type Stopped, stoppedAt } from './breakpoints.ts';
@@ -35,27 +37,38 @@ const LONGEST_FILE = 2 ** 44;
 /** Bytes: requests are cut at multiples of this, so that long ones can be cancelled. */
 const PIECE = 64 * 2 ** 20;
 
-/** The disk as it is with every step, to be read. Throws ImageError `backing-unopened` for bytes that lie elsewhere. */
-export function readGuestBytes(session: Session, offset: number, target: Uint8Array): void {
+/** Fills `target` from `offset` (bytes) on. */
+export type ReadBytes = (offset: number, target: Uint8Array) => void;
+
+/**
+ * The disk as it is with every step, to be read as long as nothing changes it. Its reads throw ImageError `past-end`,
+ * and `backing-unopened` for bytes that lie elsewhere.
+ */
+export function guestReader(session: Session): ReadBytes {
   const { images, unopened } = session.chain();
   const [top, ...below] = images;
   const disk = new Disk(top as Image, below);
-  if (offset + target.length <= disk.size && unopened !== undefined) {
-    const unheld = firstUnheld(images, offset, offset + target.length);
-    if (unheld !== undefined) throw unopenedBacking(unopened, `the guest byte ${hex(unheld)} is in it`);
-  }
-  runRequest(disk.read(offset, target));
+  return (offset, target) => {
+    if (offset + target.length <= disk.size && unopened !== undefined) {
+      const unheld = firstUnheld(images, offset, offset + target.length);
+      if (unheld !== undefined) throw unopenedBacking(unopened, `the guest byte ${hex(unheld)} is in it`);
+    }
+    runRequest(disk.read(offset, target));
+  };
 }
 
-/** Bytes of the VM state as they are with every step. Throws ImageError `not-supported` or `unaligned`. */
-export function readVmState(session: Session, offset: number, target: Uint8Array): void {
+/** Gives `use` what reads the VM state as it is with every step. Throws ImageError `not-supported` or `unaligned`. */
+export function* withVmState<T>(
+  session: Session,
+  use: (read: ReadBytes) => Generator<Progress, T>,
+): Generator<Progress, T> {
   const { image } = session;
   // Only a writer knows where the VM state lies: it works on a device of its own, which is thrown away.
   const scratch = new StagedDevice(image.device);
   scratch.begin('read -b');
   try {
     const disk = runRequest(openForWriting(driverNamed(image.format), scratch, session.context));
-    runRequest(disk.readVmState(offset, target));
+    return yield* use((offset, target) => runRequest(disk.readVmState(offset, target)));
   } finally {
     scratch.reset();
   }
@@ -75,19 +88,10 @@ export function* refuseInvalid({ image }: Session, offset: number, length: numbe
   if (offset >= to) return;
   for (const { count, kind, guest, unit } of image.mappings(offset, to, 'mapped')) {
     const i = kind.subarray(0, count).indexOf(INVALID);
-    if (i >= 0) throw unclear(image, Math.max((guest[i] as number) * unit, offset));
+    if (i >= 0)
+      throw invalidEntry(image, Math.max((guest[i] as number) * unit, offset), 'changed', 'check, then repair');
     yield { what: 'looking at entries', done: count, total: count };
   }
-}
-
-function unclear(image: Image, at: number): ImageError {
-  const { fault, host } = image.getMapping(at);
-  return new ImageError({
-    code: 'invalid-entry',
-    class: 'consistency',
-    what: `guest offset ${hex(at)} cannot be changed: ${fault ?? `its entry points to ${hex(host ?? 0)}`}`,
-    tryThis: 'check, then repair',
-  });
 }
 
 /** The end of the piece that begins at `at`: the next multiple of 64 MiB, or `end`. */
@@ -178,8 +182,7 @@ function unopenedBacking(name: string, why: string): ImageError {
 }
 
 /** The staged device as a request sees it: it says where to stop. */
-class ListeningDevice implements Device {
-  readonly #device: Device;
+class ListeningDevice extends DeviceLayer {
   readonly #session: Session;
   readonly #skip: number;
   readonly #until: Until;
@@ -187,36 +190,20 @@ class ListeningDevice implements Device {
   passed = 0;
 
   constructor(device: Device, session: Session, skip: number, until: Until) {
-    this.#device = device;
+    super(device);
     this.#session = session;
     this.#skip = skip;
     this.#until = until;
   }
 
-  get name(): string {
-    return this.#device.name;
-  }
-
-  get size(): number {
-    return this.#device.size;
-  }
-
-  read(offset: number, target: Uint8Array): void {
-    this.#device.read(offset, target);
-  }
-
-  write(offset: number, bytes: Uint8Array, what?: string): void {
+  override write(offset: number, bytes: Uint8Array, what?: string): void {
     this.#refuseLonger(offset + bytes.length);
-    this.#device.write(offset, bytes, what);
+    super.write(offset, bytes, what);
   }
 
-  resize(size: number): void {
+  override resize(size: number): void {
     this.#refuseLonger(size);
-    this.#device.resize(size);
-  }
-
-  flush(): void {
-    this.#device.flush();
+    super.resize(size);
   }
 
   /** A broken table can point anywhere: what no file can hold is not staged either, for no commit could end. */
@@ -230,7 +217,7 @@ class ListeningDevice implements Device {
     });
   }
 
-  event(event: DeviceEvent): Suspension | undefined {
+  override event(event: DeviceEvent): Suspension | undefined {
     this.passed++;
     if (this.passed <= this.#skip || this.#until === 'end') return undefined;
     const breakpoint = breakpointsOf(this.#session).find((one) => one.event === event);
