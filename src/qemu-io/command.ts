@@ -53,19 +53,25 @@ export function optionsOf(
   return operands;
 }
 
-/** A request's answer with how long it took, or the words for its error. Seconds. */
-export type Outcome<T> =
-  | { readonly value: T; readonly seconds: number; readonly error?: undefined }
-  | { readonly error: string };
+/** How long a request took, in seconds, or the words for its error. */
+export type Outcome = { readonly seconds: number; readonly error?: undefined } | { readonly error: string };
 
-export function timed<T>(shell: Shell, request: () => Request<T>): Outcome<T> {
+export function timed(shell: Shell, request: () => Request): Outcome {
   const start = process.hrtime();
   try {
-    const value = shell.requests.run(request());
-    return { value, seconds: since(start) };
+    shell.requests.run(request());
+    return { seconds: since(start) };
   } catch (error) {
     return { error: strerror(errnoOf(error)) };
   }
+}
+
+/** As `timed`, in seconds; where it failed that has been said, and undefined is answered. */
+export function secondsOf(shell: Shell, name: CommandName, request: () => Request): number | undefined {
+  const outcome = timed(shell, request);
+  if (outcome.error === undefined) return outcome.seconds;
+  shell.voice.say(`${name} failed: ${outcome.error}\n`);
+  return undefined;
 }
 
 /** Seconds; never 0, so that there is a rate. */

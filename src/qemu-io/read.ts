@@ -1,6 +1,6 @@
 /** read, readv, aio_read: guest bytes, verified against a pattern or dumped where that is asked for. */
 import type { Strtosz } from '../bytes/strtosz.ts';
-import { type Command, optionsOf, since, timed, usageLine } from './command.ts';
+import { type Command, optionsOf, secondsOf, since, usageLine } from './command.ts';
 import { errnoOf, strerror } from './errno.ts';
 import { LONGEST_REQUEST, lengthArguments, patternArgument, SECTOR, sizeArgument } from './numbers.ts';
 import { dump, report } from './report.ts';
@@ -86,17 +86,14 @@ export const read: Command = {
     }
     if (fromVmState && !areSectors(voice, offset, length)) return false;
     const bytes = shell.scratch(length.value);
-    const outcome = timed(shell, () =>
+    const seconds = secondsOf(shell, 'read', () =>
       fromVmState ? shell.volume.readVmState(offset.value, bytes) : shell.volume.read(offset.value, bytes),
     );
-    if (outcome.error !== undefined) {
-      voice.say(`read failed: ${outcome.error}\n`);
-      return false;
-    }
+    if (seconds === undefined) return false;
     const { pattern } = wished;
     const place = String(offset.value + from);
     const good = pattern === undefined || verified(voice, bytes, pattern, from, from + verify, place);
-    tell(voice, wished, offset, bytes, outcome.seconds);
+    tell(voice, wished, offset, bytes, seconds);
     return good;
   },
 };
@@ -127,14 +124,11 @@ export const readv: Command = {
     const range = operands && rangeOf(voice, 'readv', operands);
     if (!range) return false;
     const bytes = shell.scratch(range.length);
-    const outcome = timed(shell, () => shell.volume.read(range.offset.value, bytes));
-    if (outcome.error !== undefined) {
-      voice.say(`readv failed: ${outcome.error}\n`);
-      return false;
-    }
+    const seconds = secondsOf(shell, 'readv', () => shell.volume.read(range.offset.value, bytes));
+    if (seconds === undefined) return false;
     const good =
       wished.pattern === undefined || verified(voice, bytes, wished.pattern, 0, bytes.length, range.offset.exact);
-    tell(voice, wished, range.offset, bytes, outcome.seconds);
+    tell(voice, wished, range.offset, bytes, seconds);
     return good;
   },
 };

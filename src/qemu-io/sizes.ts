@@ -1,7 +1,7 @@
 /** What is there and how large: length, truncate, alloc, map, info, and flush and discard. */
 import { sizeText } from '../bytes/size.ts';
 import { PREALLOCATIONS, type Preallocation } from '../drivers/writing.ts';
-import { type Command, optionsOf, timed } from './command.ts';
+import { type Command, optionsOf, secondsOf, timed } from './command.ts';
 import { errnoOf, strerror } from './errno.ts';
 import { truncateComplaint } from './format-words.ts';
 import { specificLines } from './info-lines.ts';
@@ -87,12 +87,8 @@ export const discard: Command = {
       voice.say(`length cannot exceed ${LONGEST_REQUEST}, given ${operands[1]}\n`);
       return false;
     }
-    const outcome = timed(shell, () => shell.volume.discard(offset.value, count.value));
-    if (outcome.error !== undefined) {
-      voice.say(`discard failed: ${outcome.error}\n`);
-      return false;
-    }
-    const { seconds } = outcome;
+    const seconds = secondsOf(shell, 'discard', () => shell.volume.discard(offset.value, count.value));
+    if (seconds === undefined) return false;
     const { value: asked } = count;
     if (!quiet) report(voice, { verb: 'discard', offset: offset.exact, asked, done: asked, forMachines, seconds });
     return true;

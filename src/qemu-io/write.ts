@@ -2,7 +2,7 @@
 import type { Strtosz } from '../bytes/strtosz.ts';
 import type { Request } from '../device/events.ts';
 import { readPattern } from '../host/pattern-file.ts';
-import { type Command, optionsOf, since, timed } from './command.ts';
+import { type Command, optionsOf, secondsOf, since } from './command.ts';
 import { errnoOf, strerror } from './errno.ts';
 import { LONGEST_REQUEST, lengthArguments, patternArgument, sizeArgument } from './numbers.ts';
 import { areSectors, rangeOf, usage } from './read.ts';
@@ -111,12 +111,9 @@ export const write: Command = {
     if ((wished.toVmState || wished.compressed) && !areSectors(voice, offset, length)) return false;
     const bytes = wished.zeroes ? new Uint8Array(0) : contents(shell, wished, length.value);
     if (!bytes) return false;
-    const outcome = timed(shell, () => requestOf(shell.volume, wished, offset.value, length.value, bytes));
-    if (outcome.error !== undefined) {
-      voice.say(`write failed: ${outcome.error}\n`);
-      return false;
-    }
-    tell(voice, wished, offset, length.value, outcome.seconds);
+    const seconds = secondsOf(shell, 'write', () => requestOf(shell.volume, wished, offset.value, length.value, bytes));
+    if (seconds === undefined) return false;
+    tell(voice, wished, offset, length.value, seconds);
     return true;
   },
 };
@@ -168,12 +165,9 @@ export const writev: Command = {
     if (!range) return false;
     const { offset, length } = range;
     const bytes = shell.scratch(length).fill(wished.pattern);
-    const outcome = timed(shell, () => shell.volume.write(offset.value, bytes, wished.throughCaches));
-    if (outcome.error !== undefined) {
-      voice.say(`writev failed: ${outcome.error}\n`);
-      return false;
-    }
-    tell(voice, wished, offset, length, outcome.seconds);
+    const seconds = secondsOf(shell, 'writev', () => shell.volume.write(offset.value, bytes, wished.throughCaches));
+    if (seconds === undefined) return false;
+    tell(voice, wished, offset, length, seconds);
     return true;
   },
 };
