@@ -3,7 +3,9 @@
  *
  * Invariant: only the counters of the run change; those beside it in a byte stay.
  */
+
 import { type Device, readBytes } from '../../../device/device.ts';
+import { setCount } from '../counters.ts';
 import { type Geometry, refcountBits } from '../geometry.ts';
 import { isContested, type Patient } from './work.ts';
 
@@ -40,27 +42,7 @@ function writeRun(
   const width = refcountBits(g);
   const start = Math.floor((index * width) / 8);
   const bytes = readBytes(device, block + start, Math.ceil(((index + count) * width) / 8) - start);
-  fillCounters(bytes, width, index - (start * 8) / width, count, value);
+  const first = index - (start * 8) / width;
+  for (let i = first; i < first + count; i++) setCount(bytes, g.refcountOrder, i, value);
   device.write(block + start, bytes, `refcount block ${number}`);
-}
-
-/** Sets `count` counters of `width` bits from counter `from` of `bytes`. Below 8 bits a byte fills from its low end. */
-export function fillCounters(bytes: Uint8Array, width: number, from: number, count: number, value: number): void {
-  if (width < 8) {
-    const mask = 2 ** width - 1;
-    for (let i = from; i < from + count; i++) {
-      const shift = (i * width) % 8;
-      const at = (i * width) >>> 3;
-      bytes[at] = ((bytes[at] as number) & ~(mask << shift)) | ((value & mask) << shift);
-    }
-    return;
-  }
-  const size = width / 8;
-  for (let i = from; i < from + count; i++) {
-    let rest = value;
-    for (let byte = size - 1; byte >= 0; byte--) {
-      bytes[i * size + byte] = rest % 256;
-      rest = Math.floor(rest / 256);
-    }
-  }
 }

@@ -15,10 +15,10 @@ import { type Device, readBytes } from '../../../device/device.ts';
 import { countNonZero } from '../../../device/zeros.ts';
 import { ImageError } from '../../../errors.ts';
 import { decodeCounters } from '../check-refcount-table.ts';
-import { refcountBits } from '../geometry.ts';
+import { setCount } from '../counters.ts';
 import { HeaderV2, LIMITS } from '../layout.ts';
 import { type RefcountSize, refcountSize } from '../refcount-build.ts';
-import { fillCounters, hasBlock } from './counters.ts';
+import { hasBlock } from './counters.ts';
 import { freeEnd, halvesOf, type Patient } from './work.ts';
 
 /** `patient`: as everything else has been mended. Throws ImageError where the table would be larger than QEMU reads. */
@@ -94,7 +94,6 @@ class NewCounts {
   block(i: number): Uint8Array {
     const { g, table, claims } = this.#patient;
     const { refcountsPerBlock, clusterSize } = g;
-    const width = refcountBits(g);
     const first = i * refcountsPerBlock;
     const bytes = new Uint8Array(clusterSize);
     const isKnown = hasBlock(this.#patient, i);
@@ -111,7 +110,7 @@ class NewCounts {
         value = claims.counts.overflowed.has(cluster) ? claims.counts.limit : claims.counts.get(cluster) - old;
         if (value === 0 && old === 0) value = this.#kept(cluster, stored?.[at], isAbsent);
       }
-      if (value > 0) fillCounters(bytes, width, at, 1, value);
+      if (value > 0) setCount(bytes, g.refcountOrder, at, value);
     }
     return bytes;
   }

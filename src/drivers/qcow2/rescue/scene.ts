@@ -11,6 +11,7 @@ import type { Progress } from '../../../bytes/progress.ts';
 import { type Device, readBytes } from '../../../device/device.ts';
 import { isZero } from '../../../device/zeros.ts';
 import type { Disk } from '../../../evidence/disk.ts';
+import { storedCount } from '../counters.ts';
 import { type L2Words, l1State, unitState } from '../entry.ts';
 import type { Geometry } from '../geometry.ts';
 import type { Qcow2Image } from '../image.ts';
@@ -131,13 +132,7 @@ export function refcountOf(device: Device, g: Geometry, offset: number): number 
   const cluster = Math.floor(offset / g.clusterSize);
   const block = blockOf(device, g, Math.floor(cluster / g.refcountsPerBlock));
   if (!block) return 1;
-  const width = 2 ** g.refcountOrder;
-  const index = cluster % g.refcountsPerBlock;
-  if (width < 8) {
-    const byte = readBytes(device, block + Math.floor((index * width) / 8), 1)[0] as number;
-    return (byte >>> ((index * width) % 8)) & (2 ** width - 1);
-  }
-  return readBytes(device, block + (index * width) / 8, width / 8).reduce((sum, byte) => sum * 256 + byte, 0);
+  return storedCount(device, block, g.refcountOrder, cluster % g.refcountsPerBlock);
 }
 
 /** The guest's disk through the tables that work. What a backing file holds is not known. */

@@ -6,6 +6,8 @@
 import type { ClusterBitmap } from '../../../bytes/cluster-bitmap.ts';
 import { type Device, readBytes } from '../../../device/device.ts';
 import { isZero } from '../../../device/zeros.ts';
+import { countAt, storedCount } from '../counters.ts';
+import { refcountsPerBlock } from '../geometry.ts';
 import { LIMITS } from '../layout.ts';
 import { type LookedAt, lookAtTable, type TableRules } from './look.ts';
 import { SECTOR } from './sectors.ts';
@@ -93,7 +95,7 @@ function refcountsOf(device: Device, plain: ReadonlyMap<number, LookedAt>, clust
       const counted = [0, offset / clusterSize, block / clusterSize];
       const perBlock = (clusterSize * 8) / 2 ** order;
       if (counted.some((cluster) => cluster >= perBlock && cluster !== offset / clusterSize)) continue;
-      if (!counted.every((cluster) => countAt(device, hosts, slots, clusterSize, order, cluster) === 1)) continue;
+      if (!counted.every((cluster) => countOf(device, hosts, slots, clusterSize, order, cluster) === 1)) continue;
       const clusters = Math.min(
         LIMITS.refcountTable / clusterSize,
         tableClusters(device, offset, last, clusterSize, order, hosts, slots),
@@ -117,13 +119,13 @@ function tableClusters(
   const perBlock = (clusterSize * 8) / 2 ** order;
   const needed = Math.ceil(Math.ceil(device.size / clusterSize) / perBlock / (clusterSize / 8));
   let clusters = Math.max(1, Math.ceil((last + 1) / (clusterSize / 8)));
-  while (clusters < needed && countAt(device, hosts, slots, clusterSize, order, offset / clusterSize + clusters) === 1)
+  while (clusters < needed && countOf(device, hosts, slots, clusterSize, order, offset / clusterSize + clusters) === 1)
     clusters++;
   return clusters;
 }
 
 /** The counter of a cluster, through the blocks of the table's first cluster; -1 where it has none. */
-function countAt(
+function countOf(
   device: Device,
   hosts: Float64Array,
   slots: Uint32Array,
@@ -131,17 +133,10 @@ function countAt(
   order: number,
   cluster: number,
 ): number {
-  const width = 2 ** order;
-  const perBlock = (clusterSize * 8) / width;
+  const perBlock = refcountsPerBlock(clusterSize, order);
   const index = slots.indexOf(Math.floor(cluster / perBlock));
   if (index < 0) return -1;
-  const block = hosts[index] as number;
-  const at = cluster % perBlock;
-  if (width < 8) {
-    const byte = readBytes(device, block + Math.floor((at * width) / 8), 1)[0] as number;
-    return (byte >>> ((at * width) % 8)) & (2 ** width - 1);
-  }
-  return readBytes(device, block + (at * width) / 8, width / 8).reduce((sum, byte) => sum * 256 + byte, 0);
+  return storedCount(device, hosts[index] as number, order, cluster % perBlock);
 }
 
 /** One more than the last cluster that is counted. */
@@ -151,19 +146,14 @@ function lastCounted(
   clusterSize: number,
 ): number {
   const table = new DataView(readBytes(device, offset, clusters * clusterSize).buffer);
-  const perBlock = (clusterSize * 8) / 2 ** order;
+  const perBlock = refcountsPerBlock(clusterSize, order);
   const block = new Uint8Array(clusterSize);
   for (let i = table.byteLength / 8 - 1; i >= 0; i--) {
     const host = table.getUint32(i * 8) * 2 ** 32 + table.getUint32(i * 8 + 4);
     if (host === 0 || host >= device.size) continue;
     device.read(host, block);
     for (let at = perBlock - 1; at >= 0; at--) {
-      const bit = at * 2 ** order;
-      const isSet =
-        order < 3
-          ? (((block[bit >>> 3] as number) >>> (bit & 7)) & (2 ** (2 ** order) - 1)) !== 0
-          : block.subarray(bit / 8, bit / 8 + 2 ** (order - 3)).some((byte) => byte !== 0);
-      if (isSet) return i * perBlock + at + 1;
+      if (countAt(block, order, at) !== 0) return i * perBlock + at + 1;
     }
   }
   return 0;
@@ -236,7 +226,7 @@ function blanksOf(
   return (offset) => {
     const isTable = offset >= refcounts.offset && offset < tableEnd;
     if (offset >= device.size || isTable || ledTo.has(offset) || hosts.includes(offset)) return false;
-    if (countAt(device, hosts, slots, clusterSize, refcounts.order, offset / clusterSize) !== 1) return false;
+    if (countOf(device, hosts, slots, clusterSize, refcounts.order, offset / clusterSize) !== 1) return false;
     return isZero(readBytes(device, offset, clusterSize));
   };
 }

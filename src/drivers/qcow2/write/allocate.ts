@@ -4,8 +4,8 @@
  */
 import { roundUp } from '../../../bytes/size.ts';
 import { fire, type Request } from '../../../device/events.ts';
+import { largestCount } from '../counters.ts';
 import { compressedRange } from '../geometry.ts';
-import { largestCount } from './counts.ts';
 import { COMPRESSED, clusterKind, type Entry, isAllocated } from './entries.ts';
 import { changeRefcounts, findFree, free, refcountOf } from './refcounts.ts';
 import type { WriteState } from './state.ts';

@@ -9,9 +9,9 @@
 import { hex } from '../../../bytes/size.ts';
 import { fire, type Request } from '../../../device/events.ts';
 import { ImageError } from '../../../errors.ts';
+import { type Count, countAt, largestCount, setCount } from '../counters.ts';
 import { HeaderV2 } from '../layout.ts';
 import { invalid, numeral, tooLarge } from './complaints.ts';
-import { type Count, countAt, largestCount, setCount } from './counts.ts';
 import { entryBytes, type PairTable } from './pair-table.ts';
 import type { WriteState } from './state.ts';
 import type { Table } from './table-cache.ts';
@@ -81,7 +81,7 @@ function* change(w: WriteState, offset: number, length: number, by: Count, wasUs
       if (after < 0 || after > most) {
         throw invalid(`the refcount of cluster ${hex(cluster * clusterSize)} is ${before}, it cannot become ${after}`);
       }
-      const [from, to] = setCount(block, refcountOrder, slot, after);
+      const [from, to] = setCount(block.bytes, refcountOrder, slot, after);
       w.blocks.mark(block, from, to);
       if (after > 0) continue;
       w.firstFree = Math.min(w.firstFree, cluster);
@@ -164,7 +164,7 @@ function* blockFor(w: WriteState, cluster: number): Request<Table | undefined> {
     if (Math.floor(itself / refcountsPerBlock) === index) {
       if (w.isFreshlyFreed(itself, itself)) yield* settleFreed(w);
       block = yield* w.blocks.empty(fresh, index);
-      setCount(block, refcountOrder, itself % refcountsPerBlock, 1);
+      setCount(block.bytes, refcountOrder, itself % refcountsPerBlock, 1);
     } else {
       // Counted by another block: at most twice in a row.
       if (!(yield* changeRefcounts(w, fresh, clusterSize, 1))) return undefined;
@@ -248,7 +248,7 @@ function* growTable(w: WriteState, start: number, index: number, fresh: number):
       }
       const first = Math.max(start / clusterSize, i * refcountsPerBlock);
       const stop = Math.min(end / clusterSize, (i + 1) * refcountsPerBlock);
-      for (let at = first; at < stop; at++) setCount(block, refcountOrder, at % refcountsPerBlock, 1);
+      for (let at = first; at < stop; at++) setCount(block.bytes, refcountOrder, at % refcountsPerBlock, 1);
       w.blocks.mark(block, 0, clusterSize);
     }
     yield* fire(w.device, 'refblock_alloc_write_blocks');
