@@ -19,7 +19,7 @@ export function paintTitle({ session, picture, theme, host }: Desk, width: numbe
   // After copy-header the image is the target already; the source is what lies on the disk.
   const becoming = target?.format ?? (clusters?.target ? clusters.target.format : undefined);
   const stopped = stoppedAt(session);
-  const converting = stopped ? stoppedWords(stopped) : conversionWords(session);
+  const converting = conversionWords(session);
   return paintStatus(
     {
       file: file.name.slice(file.name.lastIndexOf('/') + 1),
@@ -31,6 +31,7 @@ export function paintTitle({ session, picture, theme, host }: Desk, width: numbe
       staged: steps.filter((step) => step.applied).length,
       ...(becoming === undefined ? {} : { target: becoming }),
       ...(converting === undefined ? {} : { converting }),
+      ...(stopped === undefined ? {} : { stopped: stoppedWords(stopped) }),
       ...(lastCheck === undefined ? {} : { check: checkState(lastCheck) }),
       ...(lesson === undefined ? {} : { lesson }),
     },

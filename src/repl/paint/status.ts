@@ -9,17 +9,7 @@ import { roughSize } from './sizes.ts';
 import type { Paint } from './styles.ts';
 import type { CheckState, StatusView } from './views.ts';
 
-type PartName =
-  | 'app'
-  | 'file'
-  | 'format'
-  | 'virtual'
-  | 'bytes'
-  | 'cluster'
-  | 'converting'
-  | 'staged'
-  | 'lesson'
-  | 'check';
+type PartName = 'app' | 'file' | 'format' | 'virtual' | 'bytes' | 'cluster' | 'work' | 'staged' | 'lesson' | 'check';
 
 /** Each step makes one part one form shorter. */
 const SHRINK: readonly PartName[] = [
@@ -27,14 +17,14 @@ const SHRINK: readonly PartName[] = [
   'check',
   'bytes',
   'app',
-  'converting',
+  'work',
   'staged',
   'virtual',
   'check',
   'file',
   'check',
   'lesson',
-  'converting',
+  'work',
   'format',
   'staged',
   'file',
@@ -76,7 +66,7 @@ export function paintStatus(view: StatusView, width: number, height: number, the
   return block([theme.ui.bar(fitTo(line, width))], width, height);
 }
 
-const LEFT: readonly PartName[] = ['app', 'file', 'format', 'virtual', 'bytes', 'cluster', 'converting', 'staged'];
+const LEFT: readonly PartName[] = ['app', 'file', 'format', 'virtual', 'bytes', 'cluster', 'work', 'staged'];
 const RIGHT: readonly PartName[] = ['lesson', 'check'];
 
 function formsOf(view: StatusView, theme: Theme): Record<PartName, Forms> {
@@ -92,11 +82,17 @@ function formsOf(view: StatusView, theme: Theme): Record<PartName, Forms> {
     virtual: [view.refused ? '' : `virtual ${roughSize(view.virtualSize)}`, ''],
     bytes: [`file ${roughSize(view.fileSize)}`, ''],
     cluster: [view.clusterSize > 0 ? `cluster ${roughSize(view.clusterSize)}` : '', ''],
-    converting: view.converting === undefined ? [''] : [`converting: ${view.converting}`, view.converting, ''],
+    work: workForms(view),
     staged: stagedForms(view.staged, theme),
     lesson: [view.lesson === undefined ? '' : theme.text(view.lesson), ''],
     check: view.check ? checkForms(view.check, theme) : [''],
   };
+}
+
+/** What is half done. */
+function workForms({ converting, stopped }: StatusView): Forms {
+  if (stopped !== undefined) return [stopped, ''];
+  return converting === undefined ? [''] : [`converting: ${converting}`, converting, ''];
 }
 
 function stagedForms(staged: number, theme: Theme): Forms {

@@ -120,6 +120,8 @@ export interface StatusView {
   readonly target?: string;
   /** How far a conversion in pieces is: `L2 tables 3/12`. */
   readonly converting?: string;
+  /** Where a change of guest bytes stands: `stopped at l2_update`. */
+  readonly stopped?: string;
   /** Bytes; `clusterSize` 0 where there are no clusters. */
   readonly virtualSize: number;
   readonly fileSize: number;

@@ -145,6 +145,12 @@ describe('the status line', () => {
     for (let width = 12; width < 190; width++) expect(line(width, { converting })).toContain('staged');
   });
 
+  it('says where a change has stopped', () => {
+    const stopped = 'stopped at l2_update';
+    expect(line(190, { stopped })).toMatch(/cluster 64K {2}stopped at l2_update {2}staged · 3 steps/);
+    for (let width = 12; width < 190; width++) expect(line(width, { stopped })).toContain('staged');
+  });
+
   it('drops parts where it is narrow, and what is staged last', () => {
     expect(line(80)).toBe(' disk.qcow2  qcow2 → qed  virtual 10G  staged · 3 steps          ✔ check: clean');
     expect(line(50)).toBe(' disk.qcow2  qcow2 → qed  staged · 3 steps');
