@@ -9,41 +9,7 @@ import { Ranges } from '../../src/bytes/ranges.ts';
 import { type Device, readBytes } from '../../src/device/device.ts';
 import type { Driver, Image, MappingRows, OpenContext, Region, Role } from '../../src/drivers/driver.ts';
 import { Random } from '../support/random.ts';
-
-/** A device that fails the test when it is written, and counts what is read. */
-export class ReadOnlyWitness implements Device {
-  readonly name: string;
-  readonly #device: Device;
-  /** Bytes read so far. */
-  bytesRead = 0;
-
-  constructor(device: Device) {
-    this.#device = device;
-    this.name = device.name;
-  }
-
-  get size(): number {
-    return this.#device.size;
-  }
-
-  read(offset: number, target: Uint8Array): void {
-    if (offset < 0 || !Number.isFinite(offset)) throw new Error(`read at ${offset}`);
-    this.bytesRead += target.length;
-    this.#device.read(offset, target);
-  }
-
-  write(offset: number): never {
-    throw new Error(`reading wrote at ${offset}`);
-  }
-
-  resize(size: number): never {
-    throw new Error(`reading resized to ${size}`);
-  }
-
-  flush(): never {
-    throw new Error('reading flushed');
-  }
-}
+import { ReadOnlyWitness } from '../support/read-only.ts';
 
 /** Opens the image with the driver and checks every sentence of the contract on it. Answers the image. */
 export function expectContract(driver: Driver, device: Device, context?: Partial<OpenContext>, seed = 1): Image {

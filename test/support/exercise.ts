@@ -7,8 +7,9 @@
  *     Clocks would make a test that fails on a busy machine.
  *  3. Memory is counted where it is asked for: bytes of typed arrays and buffers.
  */
+
 import { reasonsAgainst } from '../../src/convert/refuse.ts';
-import { type Device, readBytes } from '../../src/device/device.ts';
+import { readBytes } from '../../src/device/device.ts';
 import { MemoryDevice } from '../../src/device/memory.ts';
 import type { Driver, Image, Region } from '../../src/drivers/driver.ts';
 import type { CheckReport } from '../../src/drivers/finding.ts';
@@ -17,6 +18,7 @@ import { driverNamed } from '../../src/drivers/registry.ts';
 import { ImageError, sentence } from '../../src/errors.ts';
 import { allocated } from './allocated.ts';
 import type { Random } from './random.ts';
+import { ReadOnlyWitness } from './read-only.ts';
 
 /** What one image cost. */
 export interface Work {
@@ -47,44 +49,24 @@ const MIB = 1024 * 1024;
 const ROWS = 20_000;
 const STEPS = 1000;
 
-/** A device that counts, and that nobody may write. */
-class WatchedDevice implements Device {
-  readonly name: string;
-  readonly #device: MemoryDevice;
+/** A device that counts up to its bound, and that nobody may write. */
+class WatchedDevice extends ReadOnlyWitness {
   readonly #work: Work;
   readonly #bound: Omit<Work, 'opened'>;
 
   constructor(bytes: Uint8Array, name: string, work: Work) {
-    this.#device = new MemoryDevice(bytes, name);
-    this.name = name;
+    super(new MemoryDevice(bytes, name));
     this.#work = work;
     this.#bound = boundOf(bytes.length);
   }
 
-  get size(): number {
-    return this.#device.size;
-  }
-
-  read(offset: number, target: Uint8Array): void {
-    if (!(offset >= 0 && Number.isInteger(offset))) throw new Error(`read at ${offset}`);
+  override read(offset: number, target: Uint8Array): void {
     const work = this.#work;
     work.reads++;
     work.bytesRead += target.length;
     if (work.reads > this.#bound.reads) throw new Error(`more than ${this.#bound.reads} reads`);
     if (work.bytesRead > this.#bound.bytesRead) throw new Error(`more than ${this.#bound.bytesRead} bytes read`);
-    this.#device.read(offset, target);
-  }
-
-  write(offset: number): never {
-    throw new Error(`reading wrote at ${offset}`);
-  }
-
-  resize(size: number): never {
-    throw new Error(`reading resized to ${size}`);
-  }
-
-  flush(): never {
-    throw new Error('reading flushed');
+    super.read(offset, target);
   }
 }
 
